@@ -111,10 +111,10 @@ async def page_left_out(
     source = await _source(platform, space_id, audience_id, activation_id, sync_id)
     counts: Mapping[str, int] = source.sync.left_out
     listed = _listed(source)
-    wanted = [one for one in listed if reason in (None, one)]
+    wanted = [one for one in listed if counts.get(one) and reason in (None, one)]
     found: list[LeftOutMember] = []
-    if wanted and any(counts.get(one) for one in wanted):
-        after = _after(position)
+    after = _after(position)
+    if wanted:
         planned = await _planned(platform, source)
         found = await platform.engine.run(
             read_left_out, planned, wanted, after, request.count + 1, lane=source.lane
