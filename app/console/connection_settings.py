@@ -10,7 +10,7 @@ from app.connectors.base import Definition, SettingField
 from app.console.draft_settings import connection_json
 from app.console.form_values import FormValues
 from app.console.visits import Visit
-from app.core.errors import Invalid
+from app.core.errors import Invalid, Problem
 from app.services import accounts, activations, reports
 
 PREFIX = "connection."
@@ -69,7 +69,8 @@ async def save_connection_settings(
             now=visit.now,
         )
     except Invalid as error:
-        raise Invalid(error.message, field=_field(error.field, fields)) from None
+        problems = [Problem(one.message, _field(one.field, fields)) for one in error.problems]
+        raise Invalid(error.message, problems=problems) from None
     return "The settings are saved. The next sync uses them."
 
 

@@ -89,12 +89,12 @@ def a_shared_value_leaves_with_who_brought_it(patch: pytest.MonkeyPatch) -> None
 
 def arms_change_from_sync_to_sync(patch: pytest.MonkeyPatch) -> None:
     """Split: a member's arm depends on the sync."""
-    right = wanted_rows._arm
+    right = wanted_rows.arm_sql
     patch.setattr(
         wanted_rows,
-        "_arm",
-        lambda spec, whole: right(
-            replace(spec, split_seed=f"{spec.split_seed}{spec.sync_number}"), whole
+        "arm_sql",
+        lambda spec, profile: right(
+            replace(spec, split_seed=f"{spec.split_seed}{spec.sync_number}"), profile
         ),
     )
 

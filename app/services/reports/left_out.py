@@ -230,8 +230,8 @@ def _arms(spec: PlanSpec, arms: Sequence[ArmRow], sent: Sequence[SentRow]) -> li
     ]
     named = {arm.name for arm in spec.arms}
     return rows + [
-        SplitArm(name, None, False, 0, *counted, {})
-        for name, counted in changes.items()
+        SplitArm(name, None, False, 0, sent_count, removed, {})
+        for name, (sent_count, removed) in changes.items()
         if name not in named
     ]
 

@@ -104,7 +104,9 @@ def _shown(spec: PlanSpec, whole: Members) -> str | None:
     for entry in fields:
         given = given_values(entry, whole)
         if given is not None:
-            values[entry.external_id] = f"list_filter({given}, lambda v: v IS NOT NULL)"
+            values[entry.external_id] = (
+                f"coalesce(list_filter({given}, lambda v: v IS NOT NULL), [])"
+            )
     if spec.consent and (trait := whole.trait(spec.consent)) is not None:
         values[spec.consent] = sql_name("t_" + trait)
     pairs = ", ".join(f"{sql_text(name)}, {value}" for name, value in values.items())

@@ -44,6 +44,7 @@ class LoggedSync:
 class RecentSync:
     """The figures of a sync in a row of the newest ones."""
 
+    id: str
     activation_id: str
     number: int
     state: SyncState
@@ -138,6 +139,7 @@ class SyncLogQueries(Reader):
 
 
 _FIGURES = (
+    Sync.id,
     Sync.activation_id,
     Sync.number,
     Sync.state,

@@ -170,13 +170,11 @@ async def test_the_country_of_phone_numbers_is_chosen_where_a_dry_run_says_that_
     ]
     await flow.upload(rows)
     await flow.use_account("klaviyo", {"api_key": "pk_1234567890abcdef"})
-    config = {
-        "idSync": [
-            {"externalId": "email", "strategy": "last"},
-            {"externalId": "phone", "strategy": "last", "mapTo": "phone_number"},
-        ]
-    }
-    activation = await flow.activate(enabled=False, idSyncGiven=True, **config)
+    identifiers = [
+        {"externalId": "email", "strategy": "last"},
+        {"externalId": "phone", "strategy": "last", "mapTo": "phone_number"},
+    ]
+    activation = await flow.activate(enabled=False, idSyncGiven=True, idSync=identifiers)
     path = _path(browser, activation)
     await browser.open(f"{path}/start")
     await browser.send(f"{path}/start/dry-run")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.domain.batch_states import BatchEnd
 from app.domain.left_out import LeftOut
-from app.snapshots.engine import Arm, BatchEnd, BatchOutcome, Cursor, KeyField, LocalManifest
+from app.snapshots.engine import Arm, BatchOutcome, Cursor, KeyField, LocalManifest
 from app.snapshots.holdings import fold_outcome
 from app.snapshots.plans import LISTED, PlannedFrom, count_arms, read_left_out, write_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
