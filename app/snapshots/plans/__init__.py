@@ -21,9 +21,9 @@ from app.snapshots.plans.unsent_values import UnsentValue, read_unsent
 from app.snapshots.plans.wanted_pages import read_member, read_wanted
 
 __all__ = [
-    "Counted",
     "LISTED",
     "ArmRow",
+    "Counted",
     "LeftOutMember",
     "PlanRows",
     "PlannedFrom",

@@ -119,7 +119,10 @@ def _refused(planned: PlannedFrom, sources: Sequence[Wanted]) -> str:
 def find_keepers(
     cursor: Cursor, spec: PlanSpec, wanted: Sequence[LocalManifest], keys: Collection[str]
 ) -> dict[str, str]:
-    """Return the member that is sent with each of some written keys: that of the first source, there of the lowest id."""
+    """Return the member that is sent with each of some written keys, as ``{key: member id}``.
+
+    It is that of the first source, there the one with the lowest id.
+    """
     sources = wanted_sources(cursor, spec, wanted, hashed=False)
     union = " UNION ALL ".join(
         f"SELECT source, member_id, k FROM ({source.narrow}) AS keys WHERE reason IS NULL"

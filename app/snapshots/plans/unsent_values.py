@@ -28,7 +28,10 @@ class UnsentValue:
 def read_unsent(
     cursor: Cursor, spec: PlanSpec, wanted: Sequence[LocalManifest], profiles: Collection[str]
 ) -> dict[str, list[UnsentValue]]:
-    """Return the unsent values of some profiles, from the first source that has them. Empty values do not count."""
+    """Return the unsent values of some profiles, as ``{profile id: values}``, from the first source that has them.
+
+    Empty values do not count.
+    """
     found: dict[str, list[UnsentValue]] = {}
     for manifest in wanted:
         missing = sorted(set(profiles) - set(found))

@@ -170,11 +170,14 @@ async def test_the_country_of_phone_numbers_is_chosen_where_a_dry_run_says_that_
     ]
     await flow.upload(rows)
     await flow.use_account("klaviyo", {"api_key": "pk_1234567890abcdef"})
-    identifiers = [
-        {"externalId": "email", "strategy": "last"},
-        {"externalId": "phone", "strategy": "last", "mapTo": "phone_number"},
-    ]
-    activation = await flow.activate(enabled=False, idSyncGiven=True, idSync=identifiers)
+    activation = await flow.activate(enabled=False)
+    save, fields = await _opened(browser, activation, "identifiers")
+    chosen = {
+        "id.name": ["email", "phone"],
+        "id.strategy": ["last", "last"],
+        "id.as": ["", "phone_number"],
+    }
+    await browser.post(save, {**fields, **chosen})
     path = _path(browser, activation)
     await browser.open(f"{path}/start")
     await browser.send(f"{path}/start/dry-run")
