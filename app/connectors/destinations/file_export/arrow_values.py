@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from app.connectors.base import JsonColumns
+from app.connectors.base import JsonTexts
 from app.connectors.destinations.file_export.rows import Column
 
 _AS_WRITTEN = (
@@ -25,9 +25,8 @@ _AS_WRITTEN = (
 _FROM_TEXT = (pa.types.is_date32, pa.types.is_timestamp)
 
 
-def arrow_values(columns: Sequence[Column], deliveries: JsonColumns) -> list[Any] | None:
+def arrow_values(columns: Sequence[Column], texts: JsonTexts) -> list[Any] | None:
     """Return an array of each column's type for each column; None if the deliveries have to be read one by one."""
-    texts = deliveries.json_columns()
     try:
         kinds = dict(_kinds(columns))
         identifiers = _parsed(

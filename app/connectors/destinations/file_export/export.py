@@ -74,9 +74,10 @@ class Export:
         return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._call))
 
     def _write_chunk(self, writer: Writer, chunk: Sequence[Delivery]) -> None:
-        arrays = arrow_values(self._columns, chunk) if isinstance(chunk, JsonColumns) else None
-        if arrays is not None and isinstance(chunk, JsonColumns):
-            self._count(chunk.json_columns().kinds.to_pylist())
+        texts = chunk.json_columns() if isinstance(chunk, JsonColumns) else None
+        arrays = arrow_values(self._columns, texts) if texts is not None else None
+        if texts is not None and arrays is not None:
+            self._count(texts.kinds.to_pylist())
             writer.write(arrays)
         else:
             self._write_one_by_one(writer, list(chunk))

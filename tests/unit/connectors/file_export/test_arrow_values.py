@@ -114,8 +114,18 @@ async def test_ordinary_values_are_read_as_columns(
     assert columns == single
     call = create_call(trait_types=TYPES, constants={"columns": chosen} if chosen else {})
     wanted = make_columns(call, wanted_columns(call), snapshot=contents == "snapshot")
-    assert arrow_values(wanted, Columns(ORDINARY)) is not None
+    assert arrow_values(wanted, Columns(ORDINARY).json_columns()) is not None
     assert isinstance(Columns(ORDINARY), JsonColumns)
+
+
+async def test_a_name_of_two_types_is_read_one_by_one() -> None:
+    types, chosen = {"email": "integer"}, {"identifiers.email": "address", "traits.email": "number"}
+    rows = [("p1", "entered", '{"email":"a@example.com"}', '{"email":7}')]
+    columns, single = await files(rows, types, chosen, format="csv")
+    assert columns == single
+    call = create_call(trait_types=types, constants={"columns": chosen})
+    wanted = make_columns(call, wanted_columns(call), snapshot=False)
+    assert arrow_values(wanted, Columns(rows).json_columns()) is None
 
 
 SOME_TEXT = st.text(max_size=8) | st.sampled_from(
