@@ -48,7 +48,6 @@ class _OneByOne(Exception):
 
 def _kinds(columns: Sequence[Column]) -> Iterator[tuple[str, pa.DataType]]:
     """Yield the traits that are read, with the type that their JSON is read as. Raises _OneByOne if one cannot be read so."""
-    found: dict[str, pa.DataType] = {}
     for column in columns:
         name = column.trait if column.trait is not None else column.identifier
         if name is None:
@@ -60,8 +59,6 @@ def _kinds(columns: Sequence[Column]) -> Iterator[tuple[str, pa.DataType]]:
         elif any(is_kind(column.type) for is_kind in _FROM_TEXT):
             kind = pa.string()
         else:
-            raise _OneByOne
-        if found.setdefault(name, kind) != kind:
             raise _OneByOne
         yield name, kind
 
