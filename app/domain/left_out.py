@@ -12,7 +12,9 @@ class LeftOut(StrEnum):
     NO_CONSENT = "no_consent"  # the consent trait of the delivery options is not true
     CONTROL = "control"  # the member is in an arm of the split that is not sent
     NO_IDENTIFIER = "no_identifier"  # no mapped identifier has a value
-    PHONE_WITHOUT_COUNTRY = "phone_without_country"  # only a national number, and no country
+    PHONE_WITHOUT_COUNTRY = (
+        "phone_without_country"  # a national number without a country; no other identifier is valid
+    )
     SHARED_KEY = "shared_key"  # another member has the same destination key
     REFUSED_BEFORE = "refused_before"  # the destination refused exactly these inputs before
     LIST_NOT_CREATED = "list_not_created"  # an exit: its list does not exist at the destination yet
@@ -30,7 +32,7 @@ OF_EXITS = frozenset({LeftOut.LIST_NOT_CREATED, LeftOut.HELD_BY_ANOTHER})
 #: Why one member, or its key, is left out, in a sentence.
 SENTENCES: Mapping[LeftOut, str] = {
     LeftOut.NO_IDENTIFIER: "It has no valid value of an identifier that the activation uses.",
-    LeftOut.PHONE_WITHOUT_COUNTRY: "Its phone number has no country, and it has no other valid identifier.",
+    LeftOut.PHONE_WITHOUT_COUNTRY: "No other identifier (such as an e-mail address) is valid, and its phone number has no country.",
     LeftOut.NO_CONSENT: "It has not given the consent that the activation requires.",
     LeftOut.CONTROL: "It is in an arm of the split that is not sent.",
     LeftOut.SHARED_KEY: "Another member has the same identifier.",

@@ -26,7 +26,7 @@ class LeftOutMemberOutput(Output):
         str,
         about(
             "The reason in a sentence.",
-            "Its phone number has no country, and it has no other valid identifier.",
+            "No other identifier (such as an e-mail address) is valid, and its phone number has no country.",
         ),
     ]
     arm: Annotated[

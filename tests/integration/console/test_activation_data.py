@@ -186,9 +186,15 @@ async def test_the_country_of_phone_numbers_is_chosen_where_a_dry_run_says_that_
     assert "0170 1234567 phone phone number without country: choose a country" in browser.text
     assert f'href="{path}?tab=mapping#connection-settings"' in page.text
     assert "p0@example.com email" in browser.text
-    assert "1 with a phone number without its country" in browser.text
+    assert (
+        "1 without another valid identifier (such as an e-mail address), and with a phone number without"
+        in browser.text
+    )
     await browser.open("profile?search=p1")
-    assert "Its phone number has no country, and it has no other valid identifier." in browser.text
+    assert (
+        "No other identifier (such as an e-mail address) is valid, and its phone number has no country."
+        in browser.text
+    )
     save, fields = await _opened(browser, activation, "connection")
     assert fields["connection.phone_country"] == [""]
     page = await browser.post(save, {**fields, "connection.phone_country": "Germany"})

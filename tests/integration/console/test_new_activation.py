@@ -69,6 +69,29 @@ async def test_a_step_continues_only_with_what_fits(browser: Browser) -> None:
     assert "3 of 3 members can be sent." in browser.text
 
 
+async def test_members_that_cannot_be_sent_make_the_estimate_a_warning(browser: Browser) -> None:
+    other = await browser.flow.another_audience()
+    await other.upload(
+        [
+            {"profile_id": "p0", "email": "p0@example.com"},
+            {"profile_id": "p1", "email": "n/a", "phone": "0170 1234567"},
+        ]
+    )
+    await other.use_account("klaviyo", {"api_key": "pk_1234567890abcdef"})
+    draft = _draft(browser, audience=other.audience_id)
+    page = await browser.open(_step(browser, "destination", **draft))
+    assert (
+        "1 of 2 members can be sent. 1: without another valid identifier (such as an e-mail address)"
+        in browser.text
+    )
+    assert '<div class="message warn">' in page.text
+    await other.upload([{"profile_id": "p0", "email": "p0@example.com"}])
+    page = await browser.open(_step(browser, "destination", **draft))
+    assert "1 of 1 members can be sent." in browser.text
+    assert '<div class="message good">' in page.text
+    assert '<div class="message warn">' not in page.text
+
+
 async def test_settings_are_saved_as_a_disabled_activation_with_a_dry_run(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload(
