@@ -13,7 +13,7 @@ from app.console.csv_files import csv_file
 from app.console.errors import PageRoute
 from app.console.lists import api_path, page_of
 from app.console.routing import get
-from app.console.split_arms import has_split, shown_arms
+from app.console.split_arms import MOST, has_split, shown_arms
 from app.console.visits import Shown, Visit
 from app.core.errors import Invalid
 from app.core.pagination import Page, PageRequest
@@ -123,7 +123,13 @@ async def show_left_out(visit: Visit) -> Shown:
         counts=found.counts,
         unlisted=found.unlisted,
         page=found.page.map(lambda member: _row(visit, audience_id, activation_id, member)),
-        arms=await shown_arms(visit, audience_id, activation_id, view.sync, most=None),
+        arms=await shown_arms(
+            visit,
+            audience_id,
+            activation_id,
+            view.sync,
+            most=None if visit.asked("arms") == "all" else MOST,
+        ),
         reason=reason or "",
         address=address,
         sync_address=sync_address,

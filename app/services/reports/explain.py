@@ -32,6 +32,7 @@ from app.services.revision import Revision, build_plan_spec
 from app.services.revision import arm_of as placement_arm
 from app.services.syncs import view_attempt
 from app.snapshots.engine import (
+    MEDIUM_ROWS,
     Manifest,
     PlannedChange,
     PlanSpec,
@@ -177,16 +178,20 @@ async def _with_shared(
 ) -> dict[str, int]:
     """Add ``shared_key`` to the reasons if other members are sent with the keys of the profile.
 
-    All keys of the audiences are computed for this, so only if nothing else says why the profile is not held.
+    All keys of the audiences are computed for this, so only if nothing else says why the profile is not held, and not of
+    large audiences.
     """
     member = next((one.row for one in memberships if one.row), None)
     if member is None or not wanted or left_out or held or known.spec.key != "identifiers":
         return left_out
     current = [snapshots[0] for _, snapshots in known.sources if snapshots]
+    count = sum(one.row_count for one in current)
+    if count > MEDIUM_ROWS:
+        return left_out
     whole = [
         await fetch_manifest(platform.objects, Manifest.from_json(one.manifest)) for one in current
     ]
-    lane = lane_of(sum(one.row_count for one in current))
+    lane = lane_of(count)
     keys = [one.position for one in wanted]
     keepers = await platform.engine.run(find_keepers, known.spec, whole, keys, lane=lane)
     if all(keepers.get(key, member.id) != member.id for key in keys):

@@ -124,18 +124,17 @@ def find_keepers(
     It is that of the first source, there the one with the lowest id.
     """
     sources = wanted_sources(cursor, spec, wanted, hashed=False)
-    union = " UNION ALL ".join(
-        f"SELECT source, member_id, k FROM ({source.narrow}) AS keys WHERE reason IS NULL"
-        for source in sources
-    )
-    if not union or not keys:
-        return {}
-    rows = cursor.execute(
-        f"""SELECT k, arg_min(member_id, (source, member_id)) FROM ({union}) AS keys
-        WHERE k IN (SELECT unnest($keys)) GROUP BY k""",
-        {"keys": sorted(keys)},
-    ).fetchall()
-    return dict(rows)
+    try:
+        # The engine computes a key once for a table, and twice for a condition on it.
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE all_keys AS {_all_keys(sources)}")
+        rows = cursor.execute(
+            """SELECT k, arg_min(member_id, (source, member_id)) FROM all_keys
+            WHERE reason IS NULL AND k IN (SELECT unnest($keys)) GROUP BY k""",
+            {"keys": sorted(keys)},
+        ).fetchall()
+        return dict(rows)
+    finally:
+        cursor.execute("DROP TABLE IF EXISTS all_keys")
 
 
 @dataclass(frozen=True, slots=True)

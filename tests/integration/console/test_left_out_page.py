@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from app.console.pages import left_out
 from tests.integration.api_extensions.test_left_out import SPLIT, rows
 from tests.integration.console.conftest import Browser
 
@@ -67,3 +70,20 @@ async def test_nobody_was_left_out(browser: Browser) -> None:
     assert "Who was left out" not in browser.text
     await browser.open(f"{path}/left-out")
     assert "Nobody was left out" in browser.text
+
+
+async def test_the_parts_of_a_large_audience_are_counted_on_demand(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = browser.flow
+    await flow.upload(rows(20))
+    activation = await flow.activate(resync=True, split=SPLIT, splitProperty="arm")
+    sync = await flow.quiet(activation)
+    monkeypatch.setattr(left_out, "MOST", 19)
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
+    address = f"{path}/syncs/{sync.id}/left-out"
+    page = await browser.open(address)
+    assert "Wanted share" not in browser.text
+    assert f'href="{address}?arms=all"' in page.text
+    await browser.open(f"{address}?arms=all")
+    assert "Part Wanted share Members In the plan Left out" in browser.text
