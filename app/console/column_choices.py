@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.console.key_columns import likely_key
 from app.core.errors import Invalid
 from app.core.suggestions import nearest
 from app.domain.column_names import spellings, squashed
+from app.domain.row_keys import KeyCounts, has_key_sql, row_key_sql
 
 #: What a column can be, in words. Identifiers are found by these names.
 ROLES: Mapping[str, str] = {
@@ -20,7 +22,6 @@ ROLES: Mapping[str, str] = {
 }
 CONVERTED = "converted"  # a property, by the conversion of its column
 IDENTIFIERS = ("email", "phone", "user_id")
-_IDS = ("profileid", "userid", "customerid", "memberid", "personid", "contactid", "id")
 _FOREIGN = {
     "mail": "email",
     "tel": "phone",
@@ -45,19 +46,22 @@ class ColumnChoice:
     conversion: str | None = None
 
 
-def guessed(columns: Sequence[tuple[str, str]]) -> tuple[str, list[ColumnChoice]]:
-    """Return the column that names a person, and all columns with what they probably are. ``columns`` are names and types."""
+def guessed(
+    columns: Sequence[tuple[str, str]], counts: Mapping[str, KeyCounts] | None = None
+) -> tuple[str, list[ColumnChoice]]:
+    """Return the column that names a person, and all columns with what they probably are. ``columns`` are names and types.
+
+    ``counts`` say which columns have a value of its own in each row.
+    """
     names = [name for name, _ in columns]
-    roles = _roles(names)
-    person = _person(names) or next(
-        (name for name, role in roles.items() if role == "email"), names[0]
-    )
+    roles = guessed_roles(names)
+    person = likely_key(names, roles, counts or {})
     return person, [
         ColumnChoice(name, kind, *_guess(name, roles.get(name), person)) for name, kind in columns
     ]
 
 
-def _roles(names: Sequence[str]) -> dict[str, str]:
+def guessed_roles(names: Sequence[str]) -> dict[str, str]:
     """Return the identifier by column: by its usual spellings first, else by a name that is nearly the same."""
     found: dict[str, str] = {}
     for role in IDENTIFIERS:
@@ -78,21 +82,16 @@ def _guess(name: str, role: str | None, person: str) -> tuple[str, str]:
     return role, f"“{name}” looks like {ROLES[role].lower()}."
 
 
-def _person(names: Sequence[str]) -> str | None:
-    """Return the column that is most likely the id of a person."""
-    plain = {squashed(name): name for name in reversed(names)}
-    exact = next((plain[one] for one in _IDS if one in plain), None)
-    return exact or next((name for name in names if re.search(r"(?i)(\b|_)id$", name)), None)
-
-
 def definition_of(
     table: str,
     person: str,
     chosen: Sequence[tuple[str, str]],
     conversions: Mapping[str, str] | None = None,
+    words: Collection[str] = (),
 ) -> str:
     """Return the definition of the audience: one row for each person. ``chosen`` has the role by column, ``conversions`` expressions.
 
+    Rows in which ``person`` has no value are left out. ``words`` are the space's own words for "no value".
     Raises Invalid if no column is an identifier, or two are the same one.
     """
     named = [role for _, role in chosen if role in IDENTIFIERS]
@@ -105,9 +104,7 @@ def definition_of(
         raise Invalid(f"Only one column can be the {ROLES[twice].lower()}.", field="role")
     if person not in [name for name, _ in chosen]:
         raise Invalid("Choose the column that tells people apart.", field="person")
-    is_address = (person, "email") in chosen
-    key = f"trim(CAST({_quoted(person)} AS VARCHAR))"
-    key = f"lower({key})" if is_address else key
+    key = row_key_sql(_quoted(person), is_address=(person, "email") in chosen)
     lines = [f"{key} AS profile_id"]
     lines += [f"{_quoted(name)} AS {role}" for name, role in chosen if role in IDENTIFIERS]
     known = conversions or {}
@@ -117,11 +114,11 @@ def definition_of(
         if role in ("trait", CONVERTED)
     ]
     selected = ",\n  ".join(lines)
-    return f"SELECT\n  {selected}\nFROM {table}\nWHERE {key} <> ''"
+    return f"SELECT\n  {selected}\nFROM {table}\nWHERE {has_key_sql(key, words)}"
 
 
 _FROM_COLUMNS = re.compile(
-    r"""SELECT\n  (?P<key>(?:lower\()?trim\(CAST\(".+?" AS VARCHAR\)\)\)?) AS profile_id,\n.+\nFROM \w+\nWHERE (?P=key) <> ''""",
+    r"""SELECT\n  (?P<key>(?:lower\()?trim\(CAST\(".+?" AS VARCHAR\)\)\)?) AS profile_id,\n.+\nFROM \w+\nWHERE (?:(?P=key) <> ''|NOT regexp_full_match\((?P=key), '[^\n]+', 'i'\))""",
     re.DOTALL,
 )
 

@@ -13,13 +13,16 @@ from app.console.column_choices import (
     ColumnChoice,
     definition_of,
     guessed,
+    guessed_roles,
 )
 from app.console.form_values import FormValues
+from app.console.key_columns import check_key, key_notes, left_out_note, likely_keys
 from app.console.uploads import fill_new_dataset, upload_arguments
 from app.console.visits import Visit
 from app.core.errors import AppError, Conflict, Invalid
+from app.domain.row_keys import KeyCounts
 from app.domain.slugs import slug_of
-from app.services import audiences, datasets
+from app.services import audiences, datasets, tenancy
 
 _LONGEST = 50  # characters of a dataset's name
 _MOST_ALIKE = 50  # datasets with the same name and a number
@@ -34,6 +37,8 @@ class ColumnsContent:
     person: str
     name: str
     rows: Sequence[Mapping[str, Any]]  # the first ones, for examples
+    key_notes: Mapping[str, str]  # what speaks against columns that tell people apart
+    key_fault: str  # why no audience can be made by ``person``
 
     @property
     def roles(self) -> Any:
@@ -96,7 +101,8 @@ async def columns_content(visit: Visit, dataset_id: str) -> ColumnsContent:
     known = [(name, kind) for name, kind in dataset.columns.get("columns") or ()]
     if not known:
         raise Invalid("The file has no columns.")
-    person, columns = guessed(known)
+    counts = await _key_counts(visit, dataset_id, [name for name, _ in known])
+    person, columns = guessed(known, counts)
     form = FormValues(visit.form)
     if form.has("column"):
         chosen = {row[0]: row[1] for row in form.rows("column", "role")}
@@ -115,7 +121,37 @@ async def columns_content(visit: Visit, dataset_id: str) -> ColumnsContent:
         visit.platform, space_id=visit.space_id, dataset_id=dataset_id
     )
     name = form.one("audience_name") or dataset.name.replace("_", " ").capitalize()
-    return ColumnsContent(dataset, columns, person, name, rows)
+    return ColumnsContent(
+        dataset,
+        columns,
+        person,
+        name,
+        rows,
+        key_notes(counts),
+        _key_fault(person, counts),
+    )
+
+
+async def _key_counts(
+    visit: Visit, dataset_id: str, names: Sequence[str]
+) -> Mapping[str, KeyCounts]:
+    """Return what columns are as keys; of a large dataset, only of the likeliest ones."""
+    roles = guessed_roles(names)
+    return await datasets.read_key_counts(
+        visit.platform,
+        space_id=visit.space_id,
+        dataset_id=dataset_id,
+        columns=list(dict.fromkeys([*likely_keys(names, roles), *names])),
+        addresses=[name for name, role in roles.items() if role == "email"],
+    )
+
+
+def _key_fault(person: str, counts: Mapping[str, KeyCounts]) -> str:
+    try:
+        check_key(person, counts)
+    except Invalid as error:
+        return error.message
+    return ""
 
 
 def _read_columns(dataset: Any) -> Mapping[str, Mapping[str, Any]]:
@@ -124,27 +160,35 @@ def _read_columns(dataset: Any) -> Mapping[str, Mapping[str, Any]]:
     return {one["name"]: one for one in found if one.get("conversion")}
 
 
-async def create_from_columns(visit: Visit, dataset_id: str) -> Any:
-    """Create the audience that reads a dataset by the columns of the form, and compute it. Returns its row.
+async def create_from_columns(visit: Visit, dataset_id: str) -> tuple[Any, str]:
+    """Create the audience that reads a dataset by the columns of the form, and compute it.
 
-    Raises Invalid if the name is missing, or if the choices make no audience.
+    Returns its row, and how many rows are left out as a sentence. Raises Invalid if the name is missing, or if the
+    choices make no audience.
     """
     form = FormValues(visit.form)
     dataset = await datasets.get_dataset(visit.session, visit.space_id, dataset_id)
-    known = {name for name, _ in dataset.columns.get("columns") or ()}
-    chosen = [(name, role) for name, role in form.rows("column", "role") if name in known]
+    names = [name for name, _ in dataset.columns.get("columns") or ()]
+    person = form.one("person")
+    chosen = [(name, role) for name, role in form.rows("column", "role") if name in names]
     if not form.one("audience_name"):
         raise Invalid("Enter a name.", field="audience_name")
+    conversions = {name: one["conversion"] for name, one in _read_columns(dataset).items()}
+    space = await tenancy.get_space(visit.session, visit.caller.workspace_id, visit.space_id)
+    query = definition_of(dataset.name, person, chosen, conversions, space.absent_words or ())
+    counts = await datasets.read_key_counts(
+        visit.platform,
+        space_id=visit.space_id,
+        dataset_id=dataset_id,
+        columns=list(dict.fromkeys([person, *likely_keys(names, guessed_roles(names)), *names])),
+        addresses=[name for name, role in chosen if role == "email"],
+    )
+    check_key(person, counts)
     view = await audiences.create_audience(
         visit.session,
         space_id=visit.space_id,
         name=form.one("audience_name")[:255],
-        query=definition_of(
-            dataset.name,
-            form.one("person"),
-            chosen,
-            {name: one["conversion"] for name, one in _read_columns(dataset).items()},
-        ),
+        query=query,
         audience_type="USERS",
         actor=visit.caller.actor,
         now=visit.now,
@@ -156,4 +200,4 @@ async def create_from_columns(visit: Visit, dataset_id: str) -> Any:
         actor=visit.caller.actor,
         now=visit.now,
     )
-    return view.audience
+    return view.audience, left_out_note(person, counts.get(person))

@@ -1,4 +1,4 @@
-"""Routes that show the first rows of a dataset, and the audiences that read it."""
+"""Routes that show the first rows of a dataset, its columns, and the audiences that read it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,44 @@ async def list_rows(
     """
     found = await datasets.read_first_rows(platform, space_id=scene.space_id, dataset_id=dataset_id)
     return answer(contract.DatasetRowsData(rows=[dict(row) for row in found]))
+
+
+@router.get(
+    _ONE + "/columns",
+    **described(
+        "listDatasetColumns",
+        lasting=True,
+        output=contract.DatasetColumnsData,
+        summary="List the columns of a dataset",
+        errors=(404, 422),
+        tag=TAG,
+    ),
+)
+async def list_columns(
+    platform: PlatformDep, scene: CurrentSpace, space_id: SpaceId, dataset_id: DatasetId
+) -> Response:
+    """List the columns of a dataset, with what is needed to choose the one whose values become the ids of members.
+
+    The values of a database, and those after the first 5 million, are not counted.
+    """
+    async with platform.unit_of_work() as session:
+        row = await datasets.get_dataset(session, scene.space_id, dataset_id)
+    counts = await datasets.read_key_counts(
+        platform, space_id=scene.space_id, dataset_id=dataset_id
+    )
+    return answer(
+        contract.DatasetColumnsData(
+            columns=[
+                contract.DatasetColumnOutput(
+                    name=name,
+                    type=kind,
+                    missing=counts[name].missing if name in counts else None,
+                    repeated=counts[name].repeated if name in counts else None,
+                )
+                for name, kind in row.columns.get("columns") or ()
+            ]
+        )
+    )
 
 
 @router.get(

@@ -195,10 +195,10 @@ async def show_columns(visit: Visit) -> Shown:
 async def create_audience(visit: Visit) -> Done:
     """Create the audience of an uploaded file, compute it, and choose it."""
     draft = draft_of(visit)
-    audience = await create_from_columns(visit, visit.sent("dataset"))
+    audience, left_out = await create_from_columns(visit, visit.sent("dataset"))
     chosen = [*draft.all("audience"), audience.id]
     address = Draft({**draft.texts, "audience": chosen}).address(visit, "audiences")
-    return Done(address, f"{audience.name} is being computed.")
+    return Done(address, f"{audience.name} is being computed. {left_out}".rstrip())
 
 
 async def save(visit: Visit) -> Done:

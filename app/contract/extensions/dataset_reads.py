@@ -21,6 +21,38 @@ class DatasetRowsData(Output):
     ]
 
 
+class DatasetColumnOutput(Output):
+    """A column of a dataset, as the one whose values become the ids of members."""
+
+    name: Annotated[str, about("Name of the column.", "email")]
+    type: Annotated[str, about("Type of the column in DuckDB.", "VARCHAR")]
+    missing: Annotated[
+        int | None,
+        about(
+            'Number of rows without a value: empty, or a word for "no value" such as `n/a`. Null if they are not counted.',
+            1,
+        ),
+    ]
+    repeated: Annotated[
+        int | None,
+        about(
+            "Number of values that are in more than one row. 0: the column can be the id. Null if they are not counted.",
+            0,
+        ),
+    ]
+
+
+class DatasetColumnsData(Output):
+    """The columns of a dataset."""
+
+    columns: Annotated[
+        list[DatasetColumnOutput],
+        about(
+            "The columns in their order. None before the first upload, and before the check of a database."
+        ),
+    ]
+
+
 class DatasetUserOutput(Output):
     """An audience whose definition names a dataset."""
 

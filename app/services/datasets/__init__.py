@@ -2,7 +2,7 @@
 
 from app.services.datasets.dataset_content import put_dataset_content
 from app.services.datasets.dataset_names import dataset_name_warnings
-from app.services.datasets.dataset_rows import read_first_rows
+from app.services.datasets.dataset_rows import read_first_rows, read_key_counts
 from app.services.datasets.dataset_users import DatasetUser, list_users, users_by_dataset
 from app.services.datasets.datasets import (
     check_dataset,
@@ -45,6 +45,7 @@ __all__ = [
     "put_dataset_content",
     "read_file",
     "read_first_rows",
+    "read_key_counts",
     "restore_content",
     "shown_file",
     "shown_source",

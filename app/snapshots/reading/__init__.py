@@ -7,6 +7,7 @@ from app.snapshots.reading.detection import cast_text, fits_text, is_code, typed
 from app.snapshots.reading.encodings import has_half_character
 from app.snapshots.reading.first_rows import rows_at_start
 from app.snapshots.reading.json_columns import typed_json_columns
+from app.snapshots.reading.key_counts import count_keys
 from app.snapshots.reading.long_numbers import long_columns
 from app.snapshots.reading.ndjson_layouts import rows_within
 from app.snapshots.reading.notations import Notation, other_notations
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "cast_text",
     "conversion_notes",
+    "count_keys",
     "csv_values",
     "fits_text",
     "has_conversions",

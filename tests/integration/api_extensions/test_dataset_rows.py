@@ -1,4 +1,4 @@
-"""The first rows of a dataset."""
+"""The first rows of a dataset, and its columns."""
 
 from __future__ import annotations
 
@@ -27,3 +27,18 @@ async def test_the_first_rows_are_those_of_the_file(api: httpx.AsyncClient) -> N
     assert [row["id"] for row in found[1:]] == [str(row) for row in range(len(found) - 1)]
     assert len(found) == 18, "up to 1 MiB"
     assert (await api.get("datasets/dst_other/rows")).status_code == 404
+
+
+async def test_columns_say_which_of_them_can_be_an_id(api: httpx.AsyncClient) -> None:
+    dataset = (await create(api))["id"]
+    columns = f"datasets/{dataset}/columns"
+    assert (await api.get(columns)).json() == {"data": {"columns": []}}
+    content = "nr,mail,town\nk1,a@example.com,Bonn\nk2,n/a,Bonn \nk3,A@example.com,\n"
+    assert (await put(api, dataset, content.encode())).status_code == 200
+    found = (await api.get(columns)).json()["data"]["columns"]
+    assert [tuple(one.values()) for one in found] == [
+        ("nr", "VARCHAR", 0, 0),
+        ("mail", "VARCHAR", 1, 0),
+        ("town", "VARCHAR", 1, 1),
+    ]
+    assert (await api.get("datasets/dst_other/columns")).status_code == 404

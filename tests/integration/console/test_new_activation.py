@@ -271,6 +271,46 @@ async def test_columns_have_examples_and_a_decimal_comma_is_converted_if_that_is
     assert 'value="Kunden to Hook, ' in (browser.page.text if browser.page else ""), "a name"
 
 
+async def test_a_row_without_an_address_is_left_out_and_a_repeated_value_is_refused(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    await browser.open(_step(browser, "audiences", goal="segment"))
+    upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
+    content = b"e_mial;Ort;Kundennr\nn/a;Bonn;K1\nada@example.com;Bonn;K2\nbob@example.com;Rom;K3\n"
+    page = await browser.attach(upload, "kunden.csv", content)
+    assert '<option value="Kundennr" selected>Kundennr</option>' in page.text
+    assert "e_mial: 1 row without a value is left out" in browser.text
+    assert "Ort: 1 value is in several rows" in browser.text
+    create = f"/console/spaces/{flow.space_id}/activations/new/columns"
+    sent = {
+        "column": ["e_mial", "Ort", "Kundennr"],
+        "role": ["email", "trait", "none"],
+        "audience_name": "Kunden",
+    }
+    page = await browser.send(create, {**sent, "person": "Ort"})
+    assert page.status_code == 422
+    assert 'id="person-fault"' in page.text
+    assert "1 value of Ort is in several rows" in browser.text
+    assert "its own value, such as Kundennr." in browser.text
+    page = await browser.send(create, {**sent, "person": "e_mial"})
+    assert "Kunden is being computed. 1 row has no e_mial and is left out." in browser.text
+    (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
+    async with flow.platform.unit_of_work() as session:
+        run = await newest_run(session, flow.space_id, audience_id)
+    assert run is not None
+    done = await flow.finished(run.id)
+    assert (done.state.value, done.members) == ("complete", 2)
+
+
+async def test_a_file_without_a_key_says_so_before_an_audience_is_created(browser: Browser) -> None:
+    await browser.open(_step(browser, "audiences", goal="segment"))
+    upload = f"/console/spaces/{browser.flow.space_id}/activations/new/audiences/upload"
+    await browser.attach(upload, "twice.csv", b"mail;x\nada@example.com;1\nAda@example.com;1\n")
+    assert "1 value of mail is in several rows" in browser.text
+    assert "or change the file and upload it again." in browser.text
+
+
 async def test_a_single_send_in_the_future_says_when_it_is_sent(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(2))

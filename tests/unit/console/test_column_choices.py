@@ -9,6 +9,8 @@ import pytest
 
 from app.console.column_choices import audience_kind, definition_of, guessed
 from app.core.errors import Invalid
+from app.domain.absent_words import ABSENT_WORDS
+from app.domain.row_keys import KeyCounts
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,7 @@ from app.core.errors import Invalid
         (["user_id", "Phone Number"], "user_id", ["user_id", "phone"]),
         (["Vorname", "Nachname"], "Vorname", ["none", "trait"]),
         (["email", "emial", "customer_id"], "customer_id", ["email", "trait", "none"]),
+        (["e_mial", "Kundennr", "Hausnummer"], "Kundennr", ["email", "none", "trait"]),
     ],
 )
 def test_columns_are_guessed_by_their_names(
@@ -28,6 +31,44 @@ def test_columns_are_guessed_by_their_names(
     found, columns = guessed([(name, "VARCHAR") for name in names])
     assert found == person
     assert [one.role for one in columns] == roles
+
+
+@pytest.mark.parametrize(
+    ("faults", "person"),
+    [
+        ({}, "store_id"),
+        ({"store_id": (0, 9)}, "Kundennr"),
+        ({"store_id": (0, 9), "Kundennr": (1, 0)}, "e_mial"),
+        ({"store_id": (0, 9), "Kundennr": (0, 1), "e_mial": (1, 0)}, "e_mial"),
+        ({"store_id": (0, 9), "Kundennr": (240, 0), "e_mial": (0, 1)}, "Umsatz"),
+        (dict.fromkeys(("store_id", "Kundennr", "e_mial", "Umsatz"), (0, 1)), "store_id"),
+    ],
+)
+def test_the_key_is_a_column_with_its_own_value_in_each_row(
+    faults: dict[str, tuple[int, int]], person: str
+) -> None:
+    names = ["Umsatz", "e_mial", "store_id", "Kundennr"]
+    counts = {name: KeyCounts(240, *faults.get(name, (0, 0))) for name in names}
+    assert guessed([(name, "VARCHAR") for name in names], counts)[0] == person
+
+
+def test_rows_without_a_key_are_left_out() -> None:
+    absent = [word.upper() for word in ABSENT_WORDS]
+    values = [None, "", "  ", "\u00a0", " N/A ", "n/a\u00a0", "Unbekannt", *absent, "a", "n/a1"]
+    database = duckdb.connect()
+    database.execute("CREATE TABLE people (nr TEXT, mail TEXT)")
+    database.executemany("INSERT INTO people VALUES (?, 'x')", [[one] for one in values])
+    chosen = [("nr", "none"), ("mail", "email")]
+    sql = definition_of("people", "nr", chosen, words=["unbekannt", "o'b"])
+    assert database.execute(sql).fetchall() == [("a", "x"), ("n/a1", "x")]
+    assert audience_kind(sql) == "Uploaded list"
+
+
+def test_a_definition_of_an_earlier_version_is_an_uploaded_list() -> None:
+    key = 'lower(trim(CAST("mail" AS VARCHAR)))'
+    sql = f"SELECT\n  {key} AS profile_id,\n  \"mail\" AS email\nFROM people\nWHERE {key} <> ''"
+    assert audience_kind(sql) == "Uploaded list"
+    assert audience_kind(f"{sql} AND true") == "Computed from a query"
 
 
 def test_the_definition_reads_the_columns_as_chosen() -> None:
