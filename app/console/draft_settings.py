@@ -10,7 +10,7 @@ from app.connectors.base import Action, Definition
 from app.console.draft import Draft
 from app.console.draft_content import GOALS, chosen_audiences, read_lists
 from app.console.form_values import FormValues
-from app.console.option_forms import number
+from app.console.option_forms import new_lists, number
 from app.console.visits import Visit
 from app.console.words import as_json
 from app.core.errors import AppError, Invalid
@@ -105,6 +105,11 @@ class SettingsContent:
     def can_split(self) -> bool:
         """Whether the destination can tell the arms of a split apart."""
         return can_split(self.definition, self.action)
+
+    @property
+    def new_lists(self) -> Sequence[str]:
+        """The names of the lists that are created for the parts of the split."""
+        return new_lists(self.form, self.definition, self.connection) if self.has_lists else ()
 
     @property
     def own_settings(self) -> Sequence[Any]:

@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.connectors.base import Definition
 from app.console.form_values import FormValues
 from app.core.clock import from_wire, to_wire
 from app.core.errors import Invalid
 from app.domain.frequency import Frequency, parse_frequency, past_fault
 from app.domain.local_time import is_zone_everywhere, zone_fault
 from app.domain.notices import NoticeEvent
+from app.domain.places import Place, list_name
 from app.services import activations
 
 Json = dict[str, Any]
@@ -101,6 +103,17 @@ def _split(form: FormValues) -> Json | None:
         if name or weight
     ]
     return {"arms": arms, "property": form.one("split.property") or None}
+
+
+def new_lists(form: FormValues, definition: Definition, connection: Any) -> Sequence[str]:
+    """Return the names of the lists that are created for the parts of a split, if no setting names a list for all."""
+    settings = (connection.connection_settings if connection is not None else None) or {}
+    split = _split(form) or {"arms": (), "property": None}
+    sent = [arm for arm in split["arms"] if arm["sent"]]
+    named = any(settings.get(name) for group in definition.place_keys for name in group)
+    if named or form.one("list") or split["property"] or len(sent) < 2:
+        return ()
+    return [list_name(form.one("name"), Place(one["name"])) for one in sent if "list" not in one]
 
 
 def _brake(form: FormValues) -> Json:

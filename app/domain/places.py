@@ -30,6 +30,11 @@ class Place:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else None
 
 
+def list_name(activation: str, place: Place) -> str:
+    """Return the name with which the list of a place is created: that of the activation, with the arm in brackets."""
+    return f"{activation} ({place.arm})" if place.arm else activation
+
+
 def place_of(text: str | None) -> Place:
     """Parse the text of a place, as :attr:`Place.text` returns it."""
     settings = json.loads(text) if text is not None else {}

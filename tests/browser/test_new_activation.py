@@ -99,16 +99,19 @@ async def test_a_messy_file_becomes_two_lists(
         await user.choose("A/B: two halves")
         await page.get_by_label("First name").select_option("Vorname")
         if scripts:
+            await page.get_by_text("Creates the lists Spring (A), Spring (B).").wait_for()
             await page.locator("#sample").get_by_text("Jörg", exact=True).wait_for()
             await page.reload()
         else:
             await user.click("button", "Show the sample again")
         assert await name.input_value() == "Spring", "it survives"
         assert await page.get_by_label("A/B: two halves").is_checked()
+        await page.get_by_text("Creates the lists Spring (A), Spring (B).").wait_for()
         await user.click("button", "Save and review")
 
         await _reloaded_until(page, "definition", "21", scripts)
         await page.get_by_text("2 without a valid identifier").wait_for()
+        await page.get_by_role("cell", name="Spring (A) would be created").wait_for()
         assert emulator.lists() == [], "nothing is sent"
         assert await page.locator("input[name=members]:checked").count() == 0
         await user.choose("Send the 21 who are in it now")

@@ -141,4 +141,6 @@ def _arm(one: reports.SplitArm) -> contract.SplitArmOutput:
         planned=one.sent,
         exited=one.removed,
         left_out=dict(one.left_out),
+        list_id=one.list_id,
+        list_name=one.list_name,
     )

@@ -96,6 +96,24 @@ class SplitArmOutput(Output):
     left_out: Annotated[
         dict[str, int], about("Number of its left-out members, by reason.", {"no_identifier": 14})
     ]
+    list_id: Annotated[
+        str | None,
+        about(
+            "Id of the list at the destination that its members are written to. Null: there is none yet, or the destination "
+            "has no lists.",
+            None,
+            "Y6nRLr",
+        ),
+    ]
+    list_name: Annotated[
+        str | None,
+        about(
+            "Name with which the service creates a list for the arm: that of the activation, with the arm in brackets. A list "
+            "that exists keeps the name that it has. Null: the settings name the list, or the destination has no lists.",
+            None,
+            "Spring (A)",
+        ),
+    ]
 
 
 class SplitArmsData(Output):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.base import Lists
 from app.connectors.errors import ConfigurationRejected
 from app.core.logging import get_logger
-from app.domain.places import Place, place_of
+from app.domain.places import Place, list_name, place_of
 from app.services.accounts import Account, connector_tools
 from app.services.platform import Platform, retry_transaction
 from app.services.revision import Revision, list_key, uses_list
@@ -50,11 +50,10 @@ async def ensure_lists(
     for key, place in places.items():
         if key in made:
             continue
-        name = f"{activation.name} ({place.arm})" if place.arm else activation.name
         # An arm's list belongs to one activation, so the reference names the activation.
         reference = f"{activation.connection_id}:{key}" if place.arm else activation.connection_id
         try:
-            list_id = await connector.create_list(name, reference)
+            list_id = await connector.create_list(list_name(activation.name, place), reference)
         except ConfigurationRejected:
             # It may exist because another activation's plan has just created it.
             await asyncio.sleep(MOMENT)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 from app.core.errors import Invalid
 from app.core.pagination import UNREADABLE, Page, PageRequest, Position
 from app.domain.changes import ChangeKind
 from app.domain.left_out import LeftOut
-from app.domain.places import place_of
+from app.domain.places import list_name, place_of
+from app.services.accounts import connector_class
 from app.services.platform import Platform, fetch_file, fetch_manifest
-from app.services.revision import Revision, spec_from_json
+from app.services.revision import Revision, list_of, spec_from_json, uses_list
 from app.snapshots.engine import Lane, Manifest, PlanSpec, StoredFile, lane_of
 from app.snapshots.plans import (
     LISTED,
@@ -25,6 +26,8 @@ from app.snapshots.plans import (
 )
 from app.storage.models import Activation, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.connections import ConnectionRepository
+from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.pins import PinRepository
 from app.storage.repositories.revisions import RevisionRepository
 from app.storage.repositories.snapshots import SnapshotRepository
@@ -52,6 +55,8 @@ class SplitArm:
 
     ``share``: the wanted part of the members, in percent; None for an arm that the split no longer has. ``members`` are
     those of the audience now that the split gives it; ``sent`` and ``removed`` are the changes of the plan.
+    ``list_id`` is the list at the partner that it writes to; ``list_name`` the name with which the service creates a list of
+    its own for the arm, or the list that is still to come. None if there is none.
     """
 
     name: str
@@ -61,6 +66,8 @@ class SplitArm:
     sent: int
     removed: int
     left_out: Mapping[str, int]
+    list_id: str | None = None
+    list_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class _Source:
     activation: Activation
     spec: PlanSpec | None
     snapshots: Sequence[Snapshot] | None
+    revision: Revision | None = None
 
     @property
     def rows(self) -> int:
@@ -148,7 +156,36 @@ async def split_arms(
         return None
     planned = await _planned(platform, source)
     arms, sent = await platform.engine.run(count_arms, planned, lane=source.lane)
-    return _arms(source.spec, arms, sent)
+    return await _with_lists(platform, source, _arms(source.spec, arms, sent))
+
+
+async def _with_lists(
+    platform: Platform, source: _Source, rows: Sequence[SplitArm]
+) -> Sequence[SplitArm]:
+    """Return the arms with their lists at the partner, if the action writes to lists."""
+    activation = source.activation
+    async with platform.unit_of_work() as session:
+        destination = await DestinationRepository(session).known(
+            activation.space_id, activation.destination_id
+        )
+        made = await ConnectionRepository(session).made_lists(activation)
+    if destination is None or source.spec is None or source.revision is None:
+        return rows
+    definition = connector_class(destination.slug).definition
+    if definition.arm_places != "lists" or not uses_list(definition, source.revision):
+        return rows
+    places = {arm.name: arm.place for arm in source.spec.arms if arm.sent}
+    found = []
+    for row in rows:
+        if row.name not in places:
+            found.append(row)
+            continue
+        place = place_of(places[row.name])
+        list_id = list_of(made, activation.id, place.text)
+        is_new = place.arm is not None or list_id is None
+        name = list_name(activation.name, place) if is_new else None
+        found.append(replace(row, list_id=list_id, list_name=name))
+    return found
 
 
 async def _source(
@@ -162,13 +199,16 @@ async def _source(
         if sync.spec is None or sync.revision_id is None:
             return _Source(sync, activation, None, None)
         stored = await RevisionRepository(session).get(space_id, sync.revision_id)
-        others = Revision.parse(stored.config).audiences if stored is not None else ()
+        revision = Revision.parse(stored.config) if stored is not None else None
+        others = revision.audiences if revision is not None else ()
         pinned = await PinRepository(session).pinned(space_id, sync_id)
         ids = [pinned[one] for one in (audience_id, *others) if one in pinned]
         found = [await SnapshotRepository(session).get(space_id, one) for one in ids]
     kept = [one for one in found if one is not None]
     complete = len(kept) == len(found) and stored is not None
-    return _Source(sync, activation, spec_from_json(sync.spec), kept if complete else None)
+    return _Source(
+        sync, activation, spec_from_json(sync.spec), kept if complete else None, revision
+    )
 
 
 def _listed(source: _Source) -> list[LeftOut]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 
 from app.console.pages import left_out
@@ -58,6 +60,39 @@ async def test_a_dry_run_links_to_who_would_be_left_out(browser: Browser) -> Non
     address = page.text.split('/left-out"')[0].rsplit('"', 1)[1] + "/left-out"
     await browser.open(address)
     assert "Members of Buyers that the dry run would not send" in browser.text
+
+
+async def test_the_lists_of_a_split_are_named_before_it_is_sent(browser: Browser) -> None:
+    flow = browser.flow
+    other = await flow.another_audience()
+    await other.upload(rows(8))
+    await other.use_account("klaviyo", {"api_key": "pk_1234567890abcdef"})
+    draft = {
+        "goal": "segment",
+        "audience": other.audience_id,
+        "frequency": "once",
+        "destination": flow.destination_id,
+        "name": "Spring",
+        "split": "ab",
+    }
+    step = f"/console/spaces/{flow.space_id}/activations/new/settings?"
+    await browser.open(step + urlencode(draft))
+    assert "Creates the lists Spring (A), Spring (B)." in browser.text
+    for changed in ({"list": "L1"}, {"split": "none"}, {"split.property": "part"}):
+        await browser.open(step + urlencode({**draft, **changed}))
+        assert "Creates the lists" not in browser.text, changed
+    activation = await flow.activate(enabled=False, split=SPLIT)
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
+    await flow.upload(rows(8))
+    await browser.open(f"{path}/start")
+    await browser.send(f"{path}/start/dry-run")
+    await flow.quiet(activation)
+    page = await browser.open(f"{path}/start")
+    name = (await flow.activation(activation)).name
+    assert "Part List Wanted share" in browser.text
+    assert f"{name} (A) would be created" in browser.text
+    assert f"{name} (B) would be created" in browser.text
+    assert f"{name} (none)" not in page.text
 
 
 async def test_nobody_was_left_out(browser: Browser) -> None:
