@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from app.console.draft import Draft
+from app.console.form_values import FormValues
 from app.console.lists import page_of
 from app.console.next_times import NextTime, next_times, times_of
 from app.console.option_forms import checked_frequency
@@ -118,8 +119,9 @@ async def _failures(visit: Visit, rows: Sequence[AudienceRow]) -> Mapping[str, s
 
 @dataclass(frozen=True, slots=True)
 class ScheduleContent:
-    """The schedule in words with its next times; ``fault`` if it is not complete yet."""
+    """The schedule in words with its next times; ``form`` has what is chosen, or else what is proposed."""
 
+    form: FormValues
     frequency: Frequency | None
     times: Sequence[NextTime]
     zone: str
@@ -132,8 +134,11 @@ async def schedule_content(visit: Visit, draft: Draft) -> ScheduleContent:
     chosen = await chosen_audiences(visit, draft)
     ids = [view.audience.id for view in chosen if view.audience.query]
     known = await audiences.schedules_by_audience(visit.session, visit.space_id, ids)
+    scheduled = any(known[audience_id] for audience_id in ids)
+    usual = "on_run" if scheduled else await _usual_frequency(visit, draft, chosen)
+    form = FormValues({"frequency": [usual], **draft.texts})
     try:
-        frequency: Frequency | None = checked_frequency(draft, visit.now)
+        frequency: Frequency | None = checked_frequency(form, visit.now)
     except Invalid:
         frequency = None
     config = compute_schedule(draft)
@@ -142,12 +147,23 @@ async def schedule_content(visit: Visit, draft: Draft) -> ScheduleContent:
         following = partial(schedules.next_due, schedules.normal(*config))
         computed = times_of(following, config[1].get("timezone", "UTC"), visit.now)
     return ScheduleContent(
+        form,
         frequency,
         next_times(frequency, visit.now) if frequency else (),
         frequency.zone if frequency else "UTC",
         computed,
         lacks_schedule=any(not known[audience_id] for audience_id in ids),
     )
+
+
+async def _usual_frequency(
+    visit: Visit, draft: Draft, chosen: Sequence[audiences.AudienceView]
+) -> str:
+    """Return the frequency that is proposed for audiences without a schedule: once, if they are uploaded lists."""
+    if draft.one("goal") != "segment" or not chosen:
+        return "on_run"
+    uploaded = [await audiences.is_uploaded_list(visit.session, one.audience) for one in chosen]
+    return "once" if all(uploaded) else "on_run"
 
 
 def compute_schedule(draft: Draft) -> tuple[str, dict[str, Any]] | None:

@@ -83,7 +83,8 @@ async def test_a_messy_file_becomes_two_lists(
         await _reloaded_until(page, "row", "23", scripts)
         await user.click("button", "Continue")
 
-        await user.click("button", "Continue")  # after each run
+        assert await page.get_by_label("When is it sent?").input_value() == "once", "it is proposed"
+        await user.click("button", "Continue")
 
         await user.click("link", "Klaviyo Keeps a Klaviyo list equal to the audience.")
         await page.get_by_label("API key", exact=True).fill("pk_sandbox")

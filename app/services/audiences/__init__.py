@@ -6,6 +6,7 @@ from app.services.audiences.audience_sources import (
     ComputedSource,
     computed_first,
     computed_sources,
+    is_uploaded_list,
 )
 from app.services.audiences.audiences import (
     DEFAULT_IDENTIFIERS,
@@ -85,6 +86,7 @@ __all__ = [
     "get_run",
     "get_schedule",
     "get_snapshot",
+    "is_uploaded_list",
     "last_upload",
     "list_runs",
     "list_schedules",

@@ -21,10 +21,11 @@ from app.services.datasets.former_contents import (
     newest_contents,
     restore_content,
 )
-from app.services.datasets.kinds import is_database, is_file
+from app.services.datasets.kinds import UPLOAD, is_database, is_file
 from app.services.datasets.sources import ShownSource, shown_source, source_of
 
 __all__ = [
+    "UPLOAD",
     "DatasetUser",
     "ShownFile",
     "ShownSource",

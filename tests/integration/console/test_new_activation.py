@@ -6,11 +6,13 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.core import clock
 from app.services.activations import get_delivery_options
-from app.services.audiences import newest_run
-from app.storage.models import ActivationRevision, AudienceSchedule
+from app.services.audiences import create_audience, newest_run
+from app.storage.models import ActivationRevision, AudienceSchedule, Dataset
+from tests.flow import ACTOR
 from tests.integration.console.conftest import BASE, Browser
 
 
@@ -67,6 +69,42 @@ async def test_a_step_continues_only_with_what_fits(browser: Browser) -> None:
     assert "go" not in found
     assert found["frequency.zone"] == ["Europe/Berlin"]
     assert "3 of 3 members can be sent." in browser.text
+
+
+async def test_an_uploaded_list_is_proposed_to_be_sent_once(browser: Browser) -> None:
+    flow = browser.flow
+    once, on_run = '<option value="once" selected>', '<option value="on_run" selected>'
+
+    async def shown(**draft: object) -> str:
+        draft = {"goal": "segment", "audience": flow.audience_id, **draft}
+        return (await browser.open(_step(browser, "schedule", **draft))).text
+
+    assert once in await shown()
+    assert on_run in await shown(frequency="on_run"), "a choice stays"
+    assert on_run in await shown(goal="attributes")
+    for name in ("people", "orders"):
+        await browser.open("datasets/new")
+        action = f"/console/spaces/{flow.space_id}/datasets/new/file"
+        await browser.attach(action, "a.csv", b"id,email\n1,a@x.com\n", {"name": name})
+    made = {}
+    for query, proposed in {
+        "SELECT id AS profile_id, email FROM people": once,
+        "SELECT people.id AS profile_id FROM people JOIN orders USING (id)": on_run,
+    }.items():
+        async with flow.platform.unit_of_work() as session:
+            made[proposed] = await create_audience(
+                session,
+                space_id=flow.space_id,
+                name="Buyers",
+                query=query,
+                audience_type="USERS",
+                actor=ACTOR,
+                now=clock.now(),
+            )
+        assert proposed in await shown(audience=made[proposed].audience.id), query
+    async with flow.platform.unit_of_work() as session:
+        await session.execute(update(Dataset).values(kind="object"))
+    assert on_run in await shown(audience=made[once].audience.id), "it is read again by each run"
 
 
 async def test_members_that_cannot_be_sent_make_the_estimate_a_warning(browser: Browser) -> None:
