@@ -372,8 +372,9 @@ async def test_a_one_time_send_offers_nothing_that_needs_a_second_one(browser: B
     assert "Which changes" not in browser.text
     activation = await flow.activate(enabled=False, options={"frequency": {"type": "once"}})
     one = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
-    await browser.open(f"{one}/start")
+    page = await browser.open(f"{one}/start")
     assert "Count them as already there" not in browser.text, "nothing would ever be sent"
+    assert 'value="send" required checked>' in page.text, "the only choice"
     await browser.open(one)
     assert "Count them as already there" not in browser.text
     await browser.open(f"{one}?tab=options")
