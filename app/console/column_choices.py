@@ -118,7 +118,7 @@ def definition_of(
 
 
 _FROM_COLUMNS = re.compile(
-    r"""SELECT\n  (?P<key>(?:lower\()?trim\(CAST\(".+?" AS VARCHAR\)\)\)?) AS profile_id,\n.+\nFROM \w+\nWHERE (?:(?P=key) <> ''|NOT regexp_full_match\((?P=key), '[^\n]+', 'i'\))""",
+    r"""SELECT\n  (?P<key>(?:lower\()?trim\(CAST\(".+?" AS VARCHAR\)\)\)?) AS profile_id,\n.+\nFROM (?P<table>\w+)\nWHERE (?:(?P=key) <> ''|NOT regexp_full_match\((?P=key), '[^\n]+', 'i'\))""",
     re.DOTALL,
 )
 
@@ -127,6 +127,12 @@ def audience_kind(query: str | None) -> str:
     """Return where the members of an audience come from: a list that was uploaded, also as a dataset whose columns were chosen, or SQL."""
     is_list = not query or _FROM_COLUMNS.fullmatch(query) is not None
     return "Uploaded list" if is_list else "Computed from a query"
+
+
+def table_of(query: str | None) -> str | None:
+    """Return the dataset of an audience whose columns were chosen; None of any other."""
+    found = _FROM_COLUMNS.fullmatch(query or "")
+    return found["table"] if found else None
 
 
 def _trait(name: str, conversion: str | None = None) -> str:

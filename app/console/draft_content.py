@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from app.console.column_choices import table_of
 from app.console.draft import Draft
 from app.console.form_values import FormValues
 from app.console.lists import page_of
@@ -19,7 +20,7 @@ from app.core.pagination import PageRequest
 from app.domain import schedules
 from app.domain.frequency import Frequency
 from app.domain.run_states import RunState
-from app.services import accounts, activations, audiences, reports
+from app.services import accounts, activations, audiences, datasets, reports
 
 ROWS = 20
 LISTS = 50
@@ -70,9 +71,33 @@ class AudienceRow:
         return self.view.run_state in (RunState.NEW, RunState.RUNNING)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it has no members, because its computation failed. It cannot be chosen."""
+        return not self.is_computed and self.view.run_state == RunState.FAILED
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the activation can go on with it: it has neither failed nor is it computed for the first time now."""
+        return self.is_computed or not (self.has_failed or self.is_computing)
+
+    @property
     def has_definition(self) -> bool:
         """Whether a definition computes it; else its members are uploaded."""
         return bool(self.view.audience.query)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAudience:
+    """A chosen audience whose newest run failed, and why.
+
+    ``is_useless`` says that it has no members of an earlier run. ``dataset_id`` is the upload whose columns were chosen.
+    """
+
+    id: str
+    name: str
+    cause: str
+    is_useless: bool
+    dataset_id: str | None
 
 
 async def chosen_audiences(visit: Visit, draft: Draft) -> list[audiences.AudienceView]:
@@ -96,25 +121,62 @@ async def audience_content(visit: Visit, draft: Draft) -> Any:
         visit.session, visit.space_id, search, page_of(visit, ROWS)
     )
     others = [AudienceRow(one, False) for one in page.entries if one.audience.id not in ids]
-    rows = [*(AudienceRow(one, True) for one in chosen), *others]
+    rows = [*_chosen_rows(chosen), *others]
     return {
         "rows": rows,
         "page": page,
         "is_open": any(row.is_computing for row in rows),
-        "faults": await _failures(visit, rows),
+        "failed": await failed_audiences(visit, chosen),
+        "can_continue": bool(page.next) or any(row.is_ready for row in rows),
     }
 
 
-async def _failures(visit: Visit, rows: Sequence[AudienceRow]) -> Mapping[str, str]:
-    """Return why the newest run of a chosen audience failed, by its id."""
-    found = {}
-    for row in rows:
-        if row.is_chosen and row.view.run_state == RunState.FAILED:
-            audience_id = row.view.audience.id
-            run = await audiences.newest_run(visit.session, visit.space_id, audience_id)
-            error = run.error if run is not None else None
-            found[audience_id] = str((error or {}).get("message", ""))
+def _chosen_rows(chosen: Sequence[audiences.AudienceView]) -> list[AudienceRow]:
+    return [AudienceRow(one, not AudienceRow(one, True).has_failed) for one in chosen]
+
+
+async def failed_audiences(
+    visit: Visit, chosen: Sequence[audiences.AudienceView]
+) -> Sequence[FailedAudience]:
+    """Return the audiences whose newest run failed, with the cause."""
+    found = []
+    for view in chosen:
+        if view.run_state == RunState.FAILED:
+            one = view.audience
+            run = await audiences.newest_run(visit.session, visit.space_id, one.id)
+            error = (run.error if run is not None else None) or {}
+            table = table_of(one.query)
+            dataset = (
+                await datasets.find_dataset(visit.session, visit.space_id, table) if table else None
+            )
+            found.append(
+                FailedAudience(
+                    one.id,
+                    one.name,
+                    str(error.get("message", "")),
+                    AudienceRow(view, True).has_failed,
+                    dataset.id if dataset is not None else None,
+                )
+            )
     return found
+
+
+def check_audiences(chosen: Sequence[audiences.AudienceView]) -> None:
+    """Raise Invalid if there is none, or one has no members: its computation failed, or has not ended."""
+    if not chosen:
+        raise Invalid("Choose an audience, or upload one.", field="audience")
+    for row in (AudienceRow(one, True) for one in chosen):
+        name = row.view.audience.name
+        if row.has_failed:
+            raise Invalid(
+                f"{name} could not be computed, so it has no members. Choose another audience.",
+                field="audience",
+            )
+        if not row.is_ready:
+            raise Invalid(
+                f"{name} is still being computed. Continue when its members are counted.",
+                field="audience",
+            )
 
 
 @dataclass(frozen=True, slots=True)

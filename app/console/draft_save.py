@@ -10,7 +10,12 @@ from pydantic import BaseModel
 
 from app.console.checked import checked
 from app.console.draft import Draft
-from app.console.draft_content import check_schedule, chosen_audiences, compute_schedule
+from app.console.draft_content import (
+    check_schedule,
+    chosen_audiences,
+    compute_schedule,
+    failed_audiences,
+)
 from app.console.draft_settings import (
     COPIED,
     chosen_action,
@@ -42,6 +47,12 @@ async def save_draft(visit: Visit, draft: Draft) -> Any:
     chosen = await chosen_audiences(visit, draft)
     if not chosen:
         raise Invalid("Choose an audience.", field="audience")
+    for one in await failed_audiences(visit, chosen):
+        if one.is_useless:
+            raise Invalid(
+                f"{one.name} could not be computed, so nothing can be sent: {one.cause}",
+                field="audience",
+            )
     if not draft.one("name"):
         raise Invalid("Enter a name.", field="name")
     account = await activations.get_destination(

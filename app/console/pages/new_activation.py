@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,13 @@ from app.console.addresses import activation_link
 from app.console.draft import LABELS, STEPS, Draft, draft_of
 from app.console.draft_content import (
     GOALS,
+    FailedAudience,
     audience_content,
+    check_audiences,
     check_schedule,
     chosen_audiences,
     destination_content,
+    failed_audiences,
     schedule_content,
 )
 from app.console.draft_save import save_draft
@@ -38,6 +41,7 @@ class NewActivationView:
     content: Any
     address: str
     template: str
+    failed: Sequence[FailedAudience] = ()  # without members, on the steps after the audiences
 
     @property
     def goals(self) -> Any:
@@ -108,13 +112,19 @@ def _show_of(step: str) -> Page:
 
 
 async def _page(visit: Visit, step: str, draft: Draft) -> Shown:
+    content = await _CONTENT[step](visit, draft)
+    failed: Sequence[FailedAudience] = ()
+    if step not in ("goal", "audiences"):
+        chosen = await failed_audiences(visit, await chosen_audiences(visit, draft))
+        failed = [one for one in chosen if one.is_useless]
     view = NewActivationView(
         draft,
         step,
         LABELS,
-        await _CONTENT[step](visit, draft),
+        content,
         draft.address(visit, step),
         f"new_activation/{step}.html",
+        failed,
     )
     return Shown(
         "new_activation.html",
@@ -144,8 +154,8 @@ async def _check(visit: Visit, step: str, draft: Draft) -> None:
     match step:
         case "goal" if draft.one("goal") not in GOALS:
             raise Invalid("Choose what the activation is for.", field="goal")
-        case "audiences" if not await chosen_audiences(visit, draft):
-            raise Invalid("Choose an audience, or upload one.", field="audience")
+        case "audiences":
+            check_audiences(await chosen_audiences(visit, draft))
         case "schedule":
             check_schedule(draft, visit.now)
         case "destination":
@@ -193,11 +203,10 @@ async def show_columns(visit: Visit) -> Shown:
 
 
 async def create_audience(visit: Visit) -> Done:
-    """Create the audience of an uploaded file, compute it, and choose it."""
+    """Create the audience of an uploaded file, compute it, and choose only it."""
     draft = draft_of(visit)
     audience, left_out = await create_from_columns(visit, visit.sent("dataset"))
-    chosen = [*draft.all("audience"), audience.id]
-    address = Draft({**draft.texts, "audience": chosen}).address(visit, "audiences")
+    address = Draft({**draft.texts, "audience": [audience.id]}).address(visit, "audiences")
     return Done(address, f"{audience.name} is being computed. {left_out}".rstrip())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.console.activation_options import change_activation
 from app.console.addresses import activation_link, api_of
+from app.console.draft_content import FailedAudience, failed_audiences
 from app.console.draft_save import start_dry_run
 from app.console.shown_changes import ShownChange, shown_change
 from app.console.split_arms import has_split, shown_arms
@@ -33,6 +34,7 @@ class StartView:
     activation_address: str
     waits_until: datetime | None  # the time of a single send, if it is still to come
     arms: Sequence[reports.SplitArm]  # of a complete dry run
+    failed: Sequence[FailedAudience]  # without members, so nothing can be sent
 
     @property
     def is_open(self) -> bool:
@@ -107,12 +109,18 @@ async def show_start(visit: Visit) -> Shown:
         await shown_arms(visit, audience_id, activation_id, dry_run)
         if dry_run is not None and dry_run.report
         else (),
+        await _failed(visit, audience_id),
     )
     api = [api_of(address)]
     if dry_run is not None:
         api.append(f"{api_of(address)}/syncs/{dry_run.id}")
     title = f"Start {overview.activation.name}"
     return Shown("start.html", title, view, section="activations", api=api)
+
+
+async def _failed(visit: Visit, audience_id: str) -> Sequence[FailedAudience]:
+    view = await audiences.get_audience(visit.session, visit.space_id, audience_id)
+    return [one for one in await failed_audiences(visit, [view]) if one.is_useless]
 
 
 async def dry_run(visit: Visit) -> Done:

@@ -100,6 +100,11 @@ async def get_dataset(session: AsyncSession, space_id: str, dataset_id: str) -> 
     return await DatasetRepository(session).require(space_id, dataset_id)
 
 
+async def find_dataset(session: AsyncSession, space_id: str, name: str) -> Dataset | None:
+    """Return the dataset of a name, in upper or lower case as in SQL; None if there is none."""
+    return await DatasetRepository(session).named(space_id, name)
+
+
 async def page_datasets(
     session: AsyncSession, space_id: str, request: PageRequest
 ) -> Page[Dataset]:

@@ -144,7 +144,9 @@ async def destination_reach(
                 field="destinationId",
             )
         snapshots: dict[str, Snapshot | None] = {audience_id: snapshot}
+        names = {audience_id: audience.name}
         for other in await _others(session, audience, more):
+            names[other.id] = other.name
             snapshots[other.id] = await _snapshot(session, other, None)
         repository = ConnectionRepository(session)
         connection_id = await repository.id_of_destination(space_id, audience_id, destination_id)
@@ -153,7 +155,7 @@ async def destination_reach(
             connection = await repository.get(space_id, audience_id, connection_id)
     lacking = [one for one, found in snapshots.items() if found is None]
     if lacking:
-        raise Conflict(f"The audience {lacking[0]} has not been computed yet.")
+        raise Conflict(f"The audience {names[lacking[0]]} has not been computed yet.")
     spec = _spec(definition, _as_if_new(definition, connection))
     asked = _Asked(destination, connection_id, None, snapshots, spec)
     row = await _Counter(platform).row(asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -347,6 +348,88 @@ async def test_a_file_without_a_key_says_so_before_an_audience_is_created(browse
     await browser.attach(upload, "twice.csv", b"mail;x\nada@example.com;1\nAda@example.com;1\n")
     assert "1 value of mail is in several rows" in browser.text
     assert "or change the file and upload it again." in browser.text
+
+
+async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    await browser.open(_step(browser, "audiences", goal="segment"))
+    upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
+    content = b"kundennr;email\nK\x01;ada@example.com\nK2;bob@example.com\n"
+    await browser.attach(upload, "kunden.csv", content)
+    create = f"/console/spaces/{flow.space_id}/activations/new/columns"
+    columns = {
+        "column": ["kundennr", "email"],
+        "role": ["none", "email"],
+        "audience_name": "Kunden",
+    }
+    page = await browser.send(create, {**columns, "person": "kundennr"})
+    (failed,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
+    await browser.open(_step(browser, "audiences", goal="segment", audience=failed, go="yes"))
+    assert "Kunden is still being computed." in browser.text
+    async with flow.platform.unit_of_work() as session:
+        run = await newest_run(session, flow.space_id, failed)
+    assert run is not None
+    await flow.finished(run.id)
+
+    draft = _draft(browser, audience=failed)
+    page = await browser.open(_step(browser, "audiences", **draft))
+    assert "Kunden could not be computed: profile_id has a control character" in browser.text
+    box = _element(page.text, "tr", f'id="{failed}"')
+    assert "disabled" in box
+    assert "checked" not in box
+    assert "Compute Kunden now" not in browser.text, "it would fail again"
+    way_out = re.search(r'<a href="([^"]+)">Choose another column</a>', page.text)
+    assert way_out
+    await browser.open(_step(browser, "audiences", **draft, go="yes"))
+    assert "Kunden could not be computed, so it has no members. Choose another" in browser.text
+    cause = "Kunden could not be computed, so nothing can be sent: profile_id has a control"
+    for step in ("schedule", "destination", "settings"):
+        page = await browser.open(_step(browser, step, **draft))
+        assert cause in browser.text, step
+        assert f"audience {failed}" not in browser.text, "the name, not the id"
+    assert "Save and review" not in page.text
+    save = f"/console/spaces/{flow.space_id}/activations/new/settings/save"
+    page = await browser.send(save, {"name": "Spring", "id.name": "email", "id.strategy": "all"})
+    assert page.status_code == 422
+
+    await browser.open(unescape(way_out[1]))
+    page = await browser.send(create, {**columns, "person": "email"})
+    assert page.status_code == 200
+    (chosen,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
+    assert chosen != failed, "only the newest is chosen"
+    async with flow.platform.unit_of_work() as session:
+        run = await newest_run(session, flow.space_id, chosen)
+    assert run is not None
+    assert (await flow.finished(run.id)).members == 2
+    page = await browser.open(
+        _step(browser, "audiences", goal="segment", audience=chosen, go="yes")
+    )
+    assert urlsplit(str(page.url)).path.endswith("/new/schedule")
+
+
+async def test_an_activation_whose_audience_failed_is_not_started(browser: Browser) -> None:
+    flow = browser.flow
+    await browser.open(_step(browser, "audiences", goal="segment"))
+    upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
+    await browser.attach(upload, "kunden.csv", b"nr;email\nK\x01;ada@example.com\n")
+    create = f"/console/spaces/{flow.space_id}/activations/new/columns"
+    columns = {"column": ["nr", "email"], "role": ["none", "email"], "audience_name": "Kunden"}
+    page = await browser.send(create, {**columns, "person": "nr"})
+    (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
+    await browser.open(_step(browser, "settings", **_draft(browser, audience=audience_id)))
+    save = f"/console/spaces/{flow.space_id}/activations/new/settings/save"
+    fields = {"name": "Early", "type": "Audience Membership Changed"}
+    page = await browser.send(save, {**fields, "id.name": "email", "id.strategy": "all"})
+    assert "Early is saved." in browser.text
+    async with flow.platform.unit_of_work() as session:
+        run = await newest_run(session, flow.space_id, audience_id)
+    assert run is not None
+    await flow.finished(run.id)
+    await browser.open(urlsplit(str(page.url)).path)
+    assert "Kunden could not be computed, so nothing can be sent: profile_id has" in browser.text
+    assert "What happens to the members" not in browser.text
 
 
 async def test_a_single_send_in_the_future_says_when_it_is_sent(browser: Browser) -> None:
