@@ -23,11 +23,13 @@ def filled(visit: Visit, inputs: Sequence[SettingInput]) -> dict[str, str]:
     return found
 
 
-def passed(result: Any) -> Any:
-    """Return the result of a check. Raises Invalid, at the button of the form, if the check failed."""
+def passed(result: Any, inputs: Sequence[SettingInput]) -> Any:
+    """Return the result of a check. Raises Invalid if it failed: at the key if that was refused, else at the button of the form."""
     if not result.ok:
+        keys = [f"settings.{one.name}" for one in inputs if one.kind == "secret"]
+        field = keys[0] if result.key_refused and len(keys) == 1 else "check"
         raise Invalid(
-            f"The check failed, so nothing was saved: {result.message.rstrip('.')}.", field="check"
+            f"The check failed, so nothing was saved: {result.message.rstrip('.')}.", field=field
         )
     return result
 

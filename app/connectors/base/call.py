@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 
 from app.connectors.echoes import masked, masked_word
-from app.connectors.errors import CODE_LENGTH
+from app.connectors.errors import CODE_LENGTH, AuthenticationRejected, ConnectorError
 from app.domain.changes import ChangeKind
 
 
@@ -159,11 +159,21 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Whether the credentials work, in the partner's terms. Secrets of the account are masked."""
+    """Whether the credentials work, in the partner's terms. Secrets of the account are masked.
+
+    ``key_refused``: the partner does not know the key, so that only another key helps.
+    """
 
     ok: bool
     message: str
     warnings: Sequence[str] = ()
+    key_refused: bool = False
+
+    @classmethod
+    def failed(cls, error: ConnectorError) -> Self:
+        """Return the result of a check whose call failed."""
+        refused = isinstance(error, AuthenticationRejected) and error.http_status == 401
+        return cls(False, error.message, key_refused=refused)
 
     def __post_init__(self) -> None:
         """Mask what the partner said."""

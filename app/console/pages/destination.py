@@ -226,7 +226,7 @@ async def save_settings(visit: Visit) -> Done | Shown:
     changed = [one for one in inputs if one.name in settings]
     is_checked = any(one.decides_access for one in changed) and visit.sent("unchecked") != "yes"
     if is_checked:
-        passed(await _check(visit, settings))
+        passed(await _check(visit, settings), inputs)
     if secrets := await _update(visit, None, settings):
         return await _page(visit, secrets=secrets)
     note = "The settings are saved. If its calls were paused, they go on."

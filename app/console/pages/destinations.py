@@ -163,7 +163,7 @@ async def _checked(visit: Visit, entry: Any, settings: Mapping[str, Any]) -> Any
         connection_settings={},
         now=visit.now,
     )
-    return passed(result)
+    return passed(result, entry.inputs)
 
 
 _ALL = "/console/spaces/{spaceId}/destinations"

@@ -317,7 +317,7 @@ async def _check(
             )
             return await connector_class(settings, tools).check(connection_settings)
     except ConnectorError as error:
-        return CheckResult(False, error.message)
+        return CheckResult.failed(error)
     except TimeoutError:
         return CheckResult(False, f"The partner did not respond within {_CHECK_SECONDS} seconds.")
 

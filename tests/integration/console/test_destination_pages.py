@@ -111,11 +111,17 @@ async def test_a_key_is_checked_before_its_account_is_added(browser: Browser) ->
         await browser.open(new)
         page = await browser.send(new, {**fields, "settings.api_key": "pk_of_nobody"})
         assert page.status_code == 422
-        assert 'id="check-fault"' in page.text
+        assert 'aria-describedby="settings.api_key-hint settings.api_key-fault"' in page.text
+        assert 'id="settings.api_key-fault"' in page.text
+        assert 'id="check-fault"' not in page.text, "the fault is at the key"
         assert "nothing was saved: the Klaviyo key is invalid or revoked" in browser.text
         assert "is added" not in browser.text
         assert sandbox.urls["klaviyo"] in page.text, "the address is kept"
         assert "pk_of_nobody" not in page.text, "a secret is not repeated"
+        assert "Add without the check" not in browser.text, "only another key helps"
+        away = {**fields, "settings.base_url": "http://127.0.0.1:9"}
+        page = await browser.send(new, {**away, "settings.api_key": "pk_sandbox"})
+        assert 'id="check-fault"' in page.text
         assert "Add without the check" in browser.text
         page = await browser.send(new, {**fields, "settings.api_key": "pk_sandbox"})
         assert "The check passed: the key can read lists. Shop is added." in browser.text

@@ -106,7 +106,7 @@ class BrazeConnector:
                 path = f"{client.GET_STATUS}?subscription_group_id={quote(group)}&external_id[]={_NOBODY}"
                 return await self._check_group(path)
         except ConnectorError as error:
-            return CheckResult(ok=False, message=error.message)
+            return CheckResult.failed(error)
         return CheckResult(ok=True, message="the key is accepted")
 
     async def _check_group(self, path: str) -> CheckResult:

@@ -88,7 +88,7 @@ class KlaviyoConnector:
                 message=f"there is no list {list_id} in this account; check upper and lower case",
             )
         except ConnectorError as error:
-            return CheckResult(ok=False, message=error.message)
+            return CheckResult.failed(error)
         if found["id"] != list_id:
             return CheckResult(ok=False, message=f"Klaviyo returned another list than {list_id}")
         name = (found.get("attributes") or {}).get("name")

@@ -87,7 +87,7 @@ class TalonOneConnector:
             if self._client.has_management_key:
                 await self._client.manage("/v1/audiences?pageSize=1")
         except ConnectorError as error:
-            return CheckResult(ok=False, message=error.message)
+            return CheckResult.failed(error)
         return CheckResult(ok=True, message="the keys are accepted", warnings=warnings)
 
     async def deliver(self, call: Call, deliveries: Sequence[Delivery]) -> Receipts | Pending:
