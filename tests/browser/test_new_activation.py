@@ -118,6 +118,10 @@ async def test_a_messy_file_becomes_two_lists(
         await user.click("button", "Start")
         await page.get_by_text("Spring is enabled.").wait_for()
         lists = await eventually(lambda: _complete(emulator), 30)
+        await _reloaded_until(page, "row", "Spring (A)", scripts)
+        for name, members in lists.items():
+            cells = page.get_by_role("row").filter(has_text=name).get_by_role("cell")
+            assert await cells.nth(5).inner_text() == str(len(members)), "delivered to this list"
 
     arms = {name: {one["email"] for one in members} for name, members in lists.items()}
     assert set.union(*arms.values()) == WANTED

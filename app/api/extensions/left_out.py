@@ -141,6 +141,7 @@ def _arm(one: reports.SplitArm) -> contract.SplitArmOutput:
         planned=one.sent,
         exited=one.removed,
         left_out=dict(one.left_out),
+        delivered=one.delivered,
         list_id=one.list_id,
         list_name=one.list_name,
     )

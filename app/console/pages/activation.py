@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from app.console.errors import PageRoute
 from app.console.event_texts import event_row
 from app.console.lists import page_of
 from app.console.routing import Action, get
+from app.console.split_arms import has_split, shown_arms
 from app.console.tabs import Tab, routes_of
 from app.console.visits import Done, Shown, Visit
 from app.contract import activations as contract
@@ -32,7 +33,7 @@ from app.core.errors import Invalid
 from app.core.pagination import PageRequest
 from app.domain.activation_states import Activity
 from app.domain.status_words import SYNC_WORDS
-from app.domain.sync_states import SyncState
+from app.domain.sync_states import SyncKind, SyncState
 from app.services import activations, reports, syncs, tenancy
 
 CHART = 40  # syncs
@@ -56,6 +57,8 @@ class ActivationView:
     content: Any
     result: Any = None
     is_due: bool = False
+    split_sync: Any = None  # the last sync, if it has ended and has a split
+    split_arms: Sequence[reports.SplitArm] = ()
 
     @property
     def frequency(self) -> str:
@@ -128,6 +131,10 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
         is_due=due_at is not None and due_at <= visit.now + _SOON,
     )
     api = [api_of(address), f"{api_of(address)}/status"]
+    if key == "syncs" and (last := _split_sync(view.content.entries)) is not None:
+        arms = await shown_arms(visit, audience_id, activation_id, last)
+        view = replace(view, split_sync=last, split_arms=arms)
+        api.append(f"{api_of(address)}/syncs/{last.id}/arms")
     if TABS[key].api:
         api.append(api_of(address) + TABS[key].api)
     return Shown(
@@ -138,6 +145,16 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
         api=api,
         actors=TABS[key].actors(view.content),
     )
+
+
+def _split_sync(rows: Sequence[SyncRow]) -> Any:
+    """Return the newest sync that has sent something, if it has ended and has a split."""
+    sent = (
+        row.view.sync for row in rows if row.view.sync.kind not in (SyncKind.DRY_RUN, SyncKind.TEST)
+    )
+    newest = next(sent, None)
+    ended = newest is not None and not newest.state.is_open and has_split(newest)
+    return newest if ended else None
 
 
 # Tabs

@@ -96,6 +96,14 @@ class SplitArmOutput(Output):
     left_out: Annotated[
         dict[str, int], about("Number of its left-out members, by reason.", {"no_identifier": 14})
     ]
+    delivered: Annotated[
+        int | None,
+        about(
+            "Number of its changes that the destination has accepted. Null: arms share a place, or the batches are no longer kept.",
+            None,
+            597,
+        ),
+    ]
     list_id: Annotated[
         str | None,
         about(

@@ -13,7 +13,7 @@ from app.domain.left_out import LeftOut
 from app.domain.places import list_name, place_of
 from app.services.accounts import connector_class
 from app.services.platform import Platform, fetch_file, fetch_manifest
-from app.services.revision import Revision, list_of, spec_from_json, uses_list
+from app.services.revision import Revision, arms_at, list_of, spec_from_json, uses_list
 from app.snapshots.engine import Lane, Manifest, PlanSpec, StoredFile, lane_of
 from app.snapshots.plans import (
     LISTED,
@@ -26,6 +26,7 @@ from app.snapshots.plans import (
 )
 from app.storage.models import Activation, Snapshot, Sync
 from app.storage.repositories.activations import ActivationRepository
+from app.storage.repositories.batch_log import BatchLogQueries
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.pins import PinRepository
@@ -57,6 +58,7 @@ class SplitArm:
     those of the audience now that the split gives it; ``sent`` and ``removed`` are the changes of the plan.
     ``list_id`` is the list at the partner that it writes to; ``list_name`` the name with which the service creates a list of
     its own for the arm, or the list that is still to come. None if there is none.
+    ``delivered``: how many of its changes the partner has accepted; None if parts share a place, or batches are not kept.
     """
 
     name: str
@@ -68,6 +70,7 @@ class SplitArm:
     left_out: Mapping[str, int]
     list_id: str | None = None
     list_name: str | None = None
+    delivered: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,8 @@ async def _with_lists(
             activation.space_id, activation.destination_id
         )
         made = await ConnectionRepository(session).made_lists(activation)
+        batches = await BatchLogQueries(session).delivered(activation.space_id, source.sync.id)
+    rows = _with_delivered(source.sync, rows, batches)
     if destination is None or source.spec is None or source.revision is None:
         return rows
     definition = connector_class(destination.slug).definition
@@ -186,6 +191,21 @@ async def _with_lists(
         name = list_name(activation.name, place) if is_new else None
         found.append(replace(row, list_id=list_id, list_name=name))
     return found
+
+
+def _with_delivered(
+    sync: Sync, rows: Sequence[SplitArm], batches: Sequence[tuple[int, int]]
+) -> Sequence[SplitArm]:
+    """Return the arms with what was delivered of each. ``batches``: first row and delivered changes."""
+    counts: dict[str, int] = {}
+    for first_row, delivered in batches:
+        named = arms_at(sync.spec or {}, first_row)
+        if len(named) != 1:
+            return rows
+        counts[named[0]] = counts.get(named[0], 0) + delivered
+    if not batches and sync.planned:
+        return rows
+    return [replace(row, delivered=counts.get(row.name, 0)) for row in rows]
 
 
 async def _source(

@@ -25,6 +25,13 @@ class BatchLogQueries(Reader):
         query = select(func.count()).where(Batch.space_id == space_id, Batch.sync_id == sync_id)
         return await self._number(query)
 
+    async def delivered(self, space_id: str, sync_id: str) -> Sequence[tuple[int, int]]:
+        """Return first row and number of delivered changes of each batch of a sync."""
+        query = select(Batch.first_row, Batch.delivered).where(
+            Batch.space_id == space_id, Batch.sync_id == sync_id
+        )
+        return [(row.first_row, row.delivered) for row in await self._rows(query)]
+
     async def attempts(
         self, space_id: str, sync_id: str, numbers: Sequence[int]
     ) -> Mapping[int, Sequence[Attempt]]:

@@ -86,6 +86,7 @@ async def test_arms_have_their_members_what_is_planned_and_who_is_left_out(desk:
         assert one["members"] == one["planned"] + sum(one["leftOut"].values())
     assert arms[2]["planned"] == 0
     assert {(one["listId"], one["listName"]) for one in arms} == {(None, None)}, "it has no lists"
+    assert [one["delivered"] for one in arms] == [None] * 3, "the arms share a place"
     assert set(arms[2]["leftOut"]) == {"no_consent", "control"}
     members = await everyone(desk, f"{path}/left-out")
     by_arm = [sum(one["arm"] == arm["name"] for one in members) for arm in arms]

@@ -62,6 +62,19 @@ async def test_a_dry_run_links_to_who_would_be_left_out(browser: Browser) -> Non
     assert "Members of Buyers that the dry run would not send" in browser.text
 
 
+async def test_an_activation_shows_the_parts_of_its_last_sync(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.upload(rows(20, ok=True))
+    activation = await flow.activate(resync=True, split=SPLIT, splitProperty="arm")
+    sync = await flow.quiet(activation)
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
+    page = await browser.open(path)
+    assert "Parts of the split sync 1" in browser.text
+    assert f'href="{path}/syncs/{sync.id}/left-out"' in page.text
+    await browser.open(f"{path}?tab=options")
+    assert "Parts of the split sync" not in browser.text
+
+
 async def test_the_lists_of_a_split_are_named_before_it_is_sent(browser: Browser) -> None:
     flow = browser.flow
     other = await flow.another_audience()
