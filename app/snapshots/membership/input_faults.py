@@ -58,15 +58,18 @@ def _repeated(column: str, members: list[str], removed: bool) -> Invalid:
 
 
 def _missing(cursor: Cursor, source: Source, column: str) -> Invalid:
+    unit = (
+        "Row" if source.upload.format == "parquet" else "Line"
+    )  # also a row of a definition's result
     for row, value in _values(cursor, source, column):
         if value is None or (isinstance(value, str) and _is_missing(value, source)):
-            return Invalid(f"Line {row} has no {column}.", data={"row": row, "column": column})
+            return Invalid(f"{unit} {row} has no {column}.", data={"row": row, "column": column})
         if column in source.broken and has_half_character(value):
-            words = f"Line {row}: {column} has half a character (a surrogate without its pair)."
+            words = f"{unit} {row}: {column} has half a character (a surrogate without its pair)."
             return Invalid(words, data={"row": row, "column": column})
         if not isinstance(value, str) and not _is_whole(value):
             return Invalid(
-                f"Line {row}: {column} must be text or an integer, not {orjson.dumps(value).decode()[:100]}.",
+                f"{unit} {row}: {column} must be text or an integer, not {orjson.dumps(value).decode()[:100]}.",
                 data={"row": row, "column": column},
             )
     return Invalid(f"A row has no {column}.", data={"column": column})

@@ -50,7 +50,7 @@ def write_on(_: Cursor, path: Path) -> None:
             file.seek(0)
 
 
-def parquet_of(columns: dict[str, list[int]]) -> bytes:
+def parquet_of(columns: dict[str, list[Any]]) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.table(columns), file)
     return file.getvalue()
@@ -105,9 +105,18 @@ async def test_the_result_is_the_same_here_and_apart(engine: Engine, apart: bool
     assert pq.read_table(out)["member_id"].to_pylist() == ["p1", "p2"]
 
 
-async def test_faults_of_an_upload_come_back(engine: Engine) -> None:
-    upload = given(engine, b"profile_id,email\n,a@example.com\n")
-    with pytest.raises(Invalid, match="Line 2 has no profile_id"):
+@pytest.mark.parametrize(
+    ("data", "form", "words"),
+    [
+        (b"profile_id,email\n,a@example.com\n", "csv", "Line 2 has no profile_id"),
+        (parquet_of({"profile_id": ["p1", None]}), "parquet", "Row 2 has no profile_id"),
+    ],
+)
+async def test_faults_of_an_upload_come_back(
+    engine: Engine, data: bytes, form: str, words: str
+) -> None:
+    upload = given(engine, data, form)
+    with pytest.raises(Invalid, match=words):
         await engine.run_apart(
             "spa", write_snapshot, upload, engine.scratch_file(".x"), linked=False
         )
