@@ -44,6 +44,7 @@ LISTINGS = (
     "notices",
     "erasures",
     "notices/test",
+    "destination-checks",
     "profiles/{id}",  # what is not found is an empty result
 )
 BODIES: dict[tuple[str, str], Any] = {
