@@ -123,6 +123,11 @@ async def test_a_messy_file_becomes_two_lists(
             cells = page.get_by_role("row").filter(has_text=name).get_by_role("cell")
             assert await cells.nth(5).inner_text() == str(len(members)), "delivered to this list"
 
+        again = page.get_by_text("Send again…")
+        if scripts:
+            await again.wait_for()  # without a reload
+        assert await page.get_by_role("button", name="Sync now", exact=True).count() == 0
+
     arms = {name: {one["email"] for one in members} for name, members in lists.items()}
     assert set.union(*arms.values()) == WANTED
     assert sum(len(emails) for emails in arms.values()) == 21, "each is in one list"
