@@ -34,7 +34,7 @@ class TestStatus:
         }
         assert (status["state"], status["held"], status["assumed"]) == ("active", 5, 5)
         assert status["openSync"] is None
-        assert status["note"].startswith("Baseline")
+        assert status["note"].startswith("The members of the start count as already there")
 
     async def test_of_an_activation_of_another_audience_is_not_found(self, desk: Desk) -> None:
         activation = await desk.flow.activate()

@@ -20,7 +20,7 @@ async def test_an_activation_is_run_stopped_enabled_renamed_and_deleted(browser:
     await browser.open(path)
     assert "Sends Buyers to Hook (Signed webhook) after each run." in browser.text
     assert 'hx-trigger="every 2s"' in (browser.page.text if browser.page else "")
-    assert 'hx-select-oob="#part"' in (browser.page.text if browser.page else "")
+    assert 'hx-select-oob="#first-action,#part"' in (browser.page.text if browser.page else "")
     await flow.quiet(activation)
     page = await browser.open(path)
     assert "Complete. The last sync sent 3 of 3 changes." in browser.text
