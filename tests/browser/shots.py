@@ -197,7 +197,7 @@ async def _approval(page: Page, space: str, shop: Shop) -> None:
 async def _options(page: Page, space: str, shop: Shop) -> None:
     await page.goto(f"{space}{shop.paths['klaviyo']}?tab=options")
     await page.get_by_text("Protection and notifications", exact=True).click()
-    await page.get_by_label("Hold from this share on").fill("many")
+    await page.get_by_label("It waits from this share on").fill("many")
     await page.get_by_role("button", name="Save the options").click()
 
 
