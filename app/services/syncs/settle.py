@@ -67,9 +67,7 @@ class Work:
     sync: Sync
     holdings: Manifest
     calls_left: bool  # the partner may still apply calls of earlier syncs
-    counts: (
-        tuple[int, int] | None
-    )  # keys of the holdings that are held, and assumed; None: not known
+    counts: tuple[int, int] | None  # ``known_counts`` of the holdings
 
 
 @dataclass(frozen=True, slots=True)
