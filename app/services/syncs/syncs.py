@@ -192,7 +192,10 @@ async def approve_sync(
     if sync.state != SyncState.HELD:
         raise Conflict(f"Only a sync on hold can be approved; this one is {sync.state}.")
     if exits is not None and exits != sync.exited:
-        raise Conflict(f"The plan has {sync.exited:,} exits, not {exits:,}; nothing was approved.")
+        raise Conflict(
+            f"The plan has {sync.exited:,} exits, not {exits:,}; nothing was approved.",
+            field="exits",
+        )
     fields: dict[str, Any] = {}
     if limits is not None:
         options = with_brake(activation.options, limits)

@@ -24,8 +24,9 @@ async def test_a_plan_is_sampled_approved_by_its_number_and_shown_batch_by_batch
     ]
     assert [one["arms"] for one in waiting] == [[], []], "there is no split"
     refused = await desk.refused("POST", f"{path}/approve", json={"exits": 19})
-    assert (refused["code"], refused["message"]) == (
+    assert (refused["code"], refused["field"], refused["message"]) == (
         409,
+        "exits",
         "The plan has 20 exits, not 19; nothing was approved.",
     )
     approved = await desk.data("POST", f"{path}/approve", json={"exits": 20})

@@ -123,7 +123,7 @@ class WebhookConnector:
                 "extras",
                 "object",
                 label="Extras",
-                description="An object merged into every message; type, timestamp and data are taken.",
+                description="An object merged into every message; type, timestamp and data are reserved.",
             ),
         ),
         default_id_sync=(IdSync("email", "all"), IdSync("user_id", "all")),
