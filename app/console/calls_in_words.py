@@ -1,8 +1,11 @@
-"""Calls of the API in sentences of the service, written for pages: as the button or the part of a page that does the same."""
+"""Sentences of the service as pages write them: calls of the API as buttons and parts of pages, counts and times in words."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+
+from app.console.words import short_time
 
 _ON_PAGES = [
     (re.compile(pattern), words)
@@ -28,9 +31,19 @@ _ON_PAGES = [
         (r"PATCH \S*/audiences/\w+", "“Enable” on its page, under “More”"),
         (r"Approve or cancel the sync syn_\w+", "Approve or reject the plan"),
         (r"The schedule sch_\w+ computes", "A schedule computes"),
+        (r"approve or cancel it\b", "approve or reject its plan"),
+        (r"([\d,]+ of [\d,]+) held would", r"\1 members at the destination would"),
+        (r"([\d,]+ of [\d,]+) wanted would", r"\1 members of the audience would"),
+        (r"All ([\d,]+) that are held would", r"All \1 members at the destination would"),
+        (
+            r"The plan has ([\d,]+) exits, not ([\d,]+);",
+            r"The number of members that leave is \1, not \2;",
+        ),
         (r"PATCH with enabled: true", "“Enable” on its page, under “More”"),
     )
 ]
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?= UTC\b)")
+_PERCENT = re.compile(r"(?<=\d) %")
 #: The line of SQL that an engine repeats below its message, with the marks below it.
 _REPEATED_LINE = re.compile(r"\s*LINE (\d+): .*?\^+\s*", re.DOTALL)
 
@@ -40,4 +53,10 @@ def on_page(sentence: str) -> str:
     sentence = _REPEATED_LINE.sub(r" (line \1). ", sentence).rstrip()
     for call, words in _ON_PAGES:
         sentence = call.sub(words, sentence)
-    return sentence
+    sentence = _TIME.sub(_time_in_words, sentence)
+    return _PERCENT.sub("\N{NO-BREAK SPACE}%", sentence)
+
+
+def _time_in_words(found: re.Match[str]) -> str:
+    moment = datetime.fromisoformat(found[0]).replace(tzinfo=UTC)
+    return short_time(moment).removesuffix(" UTC")

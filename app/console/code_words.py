@@ -86,7 +86,7 @@ _TABLE: Mapping[str, str] = {
 #: Rate limits of partners, without the window at the end of their names.
 _BUDGET: Mapping[str, str] = {
     "import": "Start an import of profiles",
-    "poll": "Look how far an import is",
+    "poll": "Read how far an import is",
     "errors": "Read the faults of an import",
     "imported": "Read the profiles of an import",
     "add": "Add profiles to a list",
@@ -103,6 +103,22 @@ _BUDGET: Mapping[str, str] = {
     "requests": "All calls",
     "files": "Write files",
 }
+#: Words with which faults begin; another first word may be the name of a column or field.
+_BEGINS = (
+    "a",
+    "an",
+    "at",
+    "cannot",
+    "is",
+    "may",
+    "must",
+    "no",
+    "not",
+    "only",
+    "the",
+    "there",
+    "this",
+)
 _WINDOWS = ("-second", "-minute", "-hour", "-day")
 _READING: Mapping[str, str] = {
     "empty_row": "empty row",
@@ -171,7 +187,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         RunKind.PATCH: "adds and removes single members",
     },
     "run_trigger": {
-        "api": "by hand or by the API",
+        "api": "a user or the API",
         "schedule": "a schedule",
         "activation": "an activation that was due",
         "upload": "an upload",
@@ -302,6 +318,11 @@ def plain(code: str) -> str:
         return code
     words = code.replace("_", " ").replace("-", " ").strip()
     return words[:1].upper() + words[1:].lower() if words else code
+
+
+def fault_words(message: str) -> str:
+    """Return a fault as a sentence: ``must be a number`` begins with a capital. A name at its begin stays as it is."""
+    return upper_first(message) if message.split(" ", 1)[0] in _BEGINS else message
 
 
 def upper_first(words: str) -> str:

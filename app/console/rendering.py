@@ -40,6 +40,7 @@ def _environment() -> Environment:
         utc=words.utc_text,
         short_time=words.short_time,
         plural=words.plural,
+        last_ones=words.last_ones,
         with_unit=words.with_unit,
         as_json=words.as_json,
         type_words=column_words.type_words,

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.console import cookies
 from app.console.calls_in_words import on_page
+from app.console.code_words import fault_words
 from app.console.forms import FORM_TOKEN, read_file_form, read_form
 from app.console.rendering import render
 from app.console.visits import Done, Shown, SpaceLink, Visit
@@ -218,5 +219,5 @@ def _faults(problems: Sequence[Problem]) -> Mapping[str, Sequence[str]]:
     """Return the messages of each field; those without a field are under the empty name."""
     found: dict[str, list[str]] = {}
     for problem in problems:
-        found.setdefault(problem.field or "", []).append(on_page(problem.message))
+        found.setdefault(problem.field or "", []).append(fault_words(on_page(problem.message)))
     return found

@@ -85,6 +85,11 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
+def last_ones(count: int, one: str) -> str:
+    """Return ``last sync``, or ``last 14 syncs``."""
+    return f"last {one}" if count == 1 else f"last {plural(count, one)}"
+
+
 def percent(part: float, whole: float) -> float:
     """Return a share in percent with one decimal, 0 of nothing."""
     return round(part * 100 / whole, 1) if whole else 0

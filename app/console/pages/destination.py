@@ -143,18 +143,21 @@ async def _lists(visit: Visit, account: Any) -> Any:
 
 
 async def _mapping(visit: Visit, account: Any) -> Any:
-    """Return ``{action: {field: default as JSON}}`` of the fields that have a default."""
+    """Return ``{action: {field: default}}`` of the fields that have a default."""
     definition = accounts.connector_class(account.slug).definition
     return [
         (
             action,
-            [(field, _json(field.default)) for field in action.fields if not field.hidden],
+            [(field, _default(field.default)) for field in action.fields if not field.hidden],
         )
         for action in definition.actions
     ]
 
 
-def _json(value: Any) -> str:
+def _default(value: Any) -> str:
+    """Return the default of a field as a page shows it: the path that it reads, else JSON; empty for none."""
+    if isinstance(value, dict) and value.keys() == {"@path"}:
+        return str(value["@path"])
     return "" if value is None else orjson.dumps(value).decode()
 
 

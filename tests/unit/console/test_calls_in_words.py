@@ -1,4 +1,4 @@
-"""Calls of the API in sentences of the service: pages name the button that does the same."""
+"""Sentences of the service on pages: calls of the API are buttons, counts and times are in words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.console.calls_in_words import on_page
+from app.domain.brake import hold_reason
+from app.domain.changes import Mode
+from app.domain.options import Brake
 
 _APP = Path(__file__).parents[3] / "app"
 _CALL = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (?=[/…]|with\b)")
@@ -80,6 +83,50 @@ def test_each_call_that_a_sentence_of_the_service_names_has_its_words() -> None:
 )  # fmt: skip
 def test_a_page_names_the_button(sentence: str, shown: str) -> None:
     assert on_page(sentence) == shown
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        (
+            "49 of 1,052 held would be removed (94.23 %); the limit is 30 %.",
+            "49 of 1,052 members at the destination would be removed (94.23\u00a0%); the limit is 30\u00a0%.",
+        ),
+        (
+            "20 of 30 wanted would be removed (66.67 %); the limit is 30 %.",
+            "20 of 30 members of the audience would be removed (66.67\u00a0%); the limit is 30\u00a0%.",
+        ),
+        (
+            "All 20 that are held would be removed.",
+            "All 20 members at the destination would be removed.",
+        ),
+        (
+            "The plan has 1 exits, not 49; nothing was approved.",
+            "The number of members that leave is 1, not 49; nothing was approved.",
+        ),
+        (
+            "It computes 'Buyers' next at 2026-12-01 05:00 UTC; now",
+            "It computes 'Buyers' next at 1 Dec 2026, 05:00 UTC; now",
+        ),
+        ("Values such as 2026-12-01 05:00 stay.", "Values such as 2026-12-01 05:00 stay."),
+    ],
+)  # fmt: skip
+def test_a_page_writes_counts_and_times_for_people(sentence: str, shown: str) -> None:
+    assert on_page(sentence) == shown
+
+
+def test_each_reason_to_hold_a_plan_has_the_words_of_pages() -> None:
+    brake = Brake()
+    for mode, leaving, members in (
+        (Mode.MAINTAIN, 20, 20),
+        (Mode.MAINTAIN, 20, 30),
+        (Mode.REMOVE, 20, 30),
+    ):
+        reason = hold_reason(
+            brake, mode=mode, leaving=leaving, of_members=members, first_plan=False
+        )
+        assert reason is not None
+        assert " members " in on_page(reason), reason
 
 
 def test_the_line_that_an_engine_repeats_is_named_by_its_number() -> None:

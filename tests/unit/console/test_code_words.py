@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from app.console.code_words import WORDS, actor_words, budget_words, code_words, plain
+from app.console.code_words import (
+    WORDS,
+    actor_words,
+    budget_words,
+    code_words,
+    fault_words,
+    plain,
+)
 from app.domain.absence import Absence
 from app.domain.batch_states import BatchState
 from app.domain.changes import ChangeKind, Disposition, Held, Mode
@@ -102,3 +109,9 @@ def test_each_limit_of_a_partner_has_words() -> None:
             assert budget_words(budget.name) != plain(budget.name), budget.name
     assert budget_words("import-minute") == budget_words("import-second")
     assert budget_words("of_another") == "Of another"
+
+
+def test_a_fault_begins_with_a_capital_but_a_name_stays() -> None:
+    assert fault_words("must be a number from 0 to 100") == "Must be a number from 0 to 100"
+    assert fault_words("total must be a number") == "total must be a number"
+    assert fault_words("") == ""
