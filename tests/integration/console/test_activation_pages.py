@@ -127,7 +127,7 @@ async def test_a_sync_on_hold_is_approved_by_its_number_of_exits(browser: Browse
     assert "p10 p10 id of the member" in browser.text
     for typed, status, words in (
         ("", 422, "Type the number of members that leave."),
-        ("19", 409, "The plan has 20 exits, not 19"),
+        ("19", 409, "The number of members that leave is 20, not 19"),
     ):
         page = await browser.send(f"{path}/approve", {"exits": typed})
         assert page.status_code == status

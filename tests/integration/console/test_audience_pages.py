@@ -58,9 +58,7 @@ async def test_a_definition_is_added_computed_previewed_and_changed(browser: Bro
     await browser.send(f"{one}/run?tab=runs")
     await Hand(flow).once()
     await browser.open(f"{one}?tab=runs")
-    assert (
-        "Complete By hand or by the API computes the definition 1 0 1 people 2 rows" in browser.text
-    )
+    assert "Complete A user or the API computes the definition 1 0 1 people 2 rows" in browser.text
     page = await browser.send(f"{one}/run?tab=runs", {"asOf": "yesterday"})
     assert page.status_code == 422
     await browser.open(f"{one}?tab=runs")

@@ -43,7 +43,7 @@ async def test_a_file_becomes_a_dataset_whose_page_shows_how_it_was_read(browser
     assert "sales has 2 rows. Check below how the file was read." in browser.text
     assert "id text E-Mail text paid_on date 1 ada@example.com 2026-01-02" in browser.text
     await browser.open(f"{one}?tab=reading")
-    assert "utf-16" in browser.text
+    assert "UTF-16" in browser.text
     assert "Delimiter semicolon" in browser.text
     assert "1 empty row" in browser.text
     assert (

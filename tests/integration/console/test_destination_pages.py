@@ -35,7 +35,7 @@ async def test_the_page_of_an_account_shows_how_much_of_its_budgets_is_used(
         await gate(httpx.Request("PUT", "https://talon.example/v2/audiences/1"))
     await browser.open(page)
     assert "1 limit, 1 in use" in browser.text
-    assert re.search(r"All calls 20 1 s(econd)? [123] ", browser.text)
+    assert re.search(r"All calls free again [\w ]+ 20 1 s(econd)? [123] ", browser.text)
 
 
 async def test_an_account_is_added_checked_changed_and_removed(browser: Browser) -> None:

@@ -76,7 +76,7 @@ async def test_a_one_time_send_is_found_as_finished(browser: Browser) -> None:
     once = await flow.activate(resync=True, options={"frequency": {"type": "once"}})
     await flow.quiet(once)
     await browser.open("")
-    assert "0 1 finished, 0 inactive, 0 in error" in browser.text
+    assert "0 active; 1 finished, 0 inactive, 0 in error" in browser.text
     assert "Finished sent once, nothing more is sent" in browser.text
     await browser.open("activations")
     assert "Active 0 Finished 1 Inactive 0 Error 0" in browser.text

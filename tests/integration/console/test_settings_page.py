@@ -56,7 +56,7 @@ async def test_an_operator_adds_workspaces_and_rotates_keys(visitor: Browser) ->
     assert "Token of Acme: aact_live_" in visitor.text
     page = await visitor.send(f"{one}/workspace", {"workspace": "Acme"})
     assert page.status_code == 409
-    assert "there is a workspace with the slug" in visitor.text
+    assert "There is a workspace with the slug" in visitor.text
     await visitor.open(one)
     assert "Acme acme" in visitor.text
     await visitor.send(f"{one}/rotate-keys")
