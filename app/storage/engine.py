@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -23,9 +23,18 @@ from sqlalchemy.pool import NullPool
 
 from app.core.database_url import DatabaseAddress, parse_database_url
 from app.core.storable import storable_json
-from app.storage.connections import MIGRATION_SESSION, Connection, PooledConnection, connect
+from app.storage.connections import (
+    MIGRATION_SESSION,
+    SESSION,
+    Connection,
+    PooledConnection,
+    connect,
+)
 
 IDLE = 5.0  # seconds without use after which a connection is tested before it is used
+# The server closes a connection that a peak of work opened and that nothing has used since. The pool uses the same few first.
+UNUSED = 300.0  # seconds
+_MARGIN = 10.0  # seconds before that in which the pool does not use it, so that no statement meets the end
 
 Opener = Callable[..., Awaitable[Connection]]
 
@@ -77,23 +86,27 @@ class Database:
 def open_database(url: str, *, pool_size: int = 10) -> Database:
     """Create the engine. It connects on first use. Raises ValueError if the URL is malformed."""
     address = parse_database_url(url)
+    session = dict(SESSION)
+    if not address.pooled:
+        session["idle_session_timeout"] = f"{UNUSED * 1000:.0f}ms"
     engine = create_async_engine(
         "postgresql+asyncpg://",
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_recycle=1800,
+        pool_use_lifo=True,
         json_serializer=storable_json,
         hide_parameters=True,  # errors are logged, and parameters may hold personal data
-        connect_args=_connect_arguments(address, opener=_open),
+        connect_args=_connect_arguments(address, opener=_open, session=session),
     )
     _name_the_database(engine)
     _test_connections_after_a_pause(engine)
     return Database(engine, async_sessionmaker(engine, expire_on_commit=False), address)
 
 
-async def _open(address: DatabaseAddress) -> Connection:
+async def _open(address: DatabaseAddress, **more: Any) -> Connection:
     try:
-        return await connect(address)
+        return await connect(address, **more)
     except OSError as error:
         raise _away(error) from error
 
@@ -128,9 +141,10 @@ def _test_connections_after_a_pause(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def test(connection: Any, record: Any, _: Any) -> None:
-        if connection.driver_connection.is_closed():
-            raise InvalidatePoolError  # the pool tries again with a new connection
-        if time.monotonic() - record.info.get("used", time.monotonic()) < IDLE:
+        pause = time.monotonic() - record.info.get("used", time.monotonic())
+        if connection.driver_connection.is_closed() or pause > UNUSED - _MARGIN:
+            raise DisconnectionError  # the pool opens another one in its place
+        if pause < IDLE:
             return
         try:
             dialect.do_ping(connection)

@@ -71,6 +71,35 @@ async def test_a_use_soon_after_another_costs_no_test(
     assert tests == 0
 
 
+async def test_connections_of_a_peak_are_closed_when_nothing_uses_them(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "UNUSED", 0.5)
+    monkeypatch.setattr(engines, "_MARGIN", 0.2)
+    database = open_database(database_url)
+    peak = await backends(database, 5)
+    used = await backend(database)
+    for _ in range(10):
+        await asyncio.sleep(0.1)
+        assert await backend(database) == used, "the pool uses the connection that it used last"
+    async with database.sessions() as session:
+        statement = text("SELECT pid FROM pg_stat_activity WHERE pid = ANY(:peak)")
+        left = set((await session.execute(statement, {"peak": peak})).scalars())
+    assert left == {used}
+    again = await backends(database, 5)
+    assert len(set(again)) == 5 and set(again) & set(peak) == {used}
+    await database.close()
+
+
+async def test_a_connection_is_replaced_before_the_server_closes_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_MARGIN", engines.UNUSED)
+    database = open_database(database_url)
+    assert await backend(database) != await backend(database)
+    await database.close()
+
+
 async def test_each_way_to_connect_says_that_the_database_is_away() -> None:
     nowhere = open_database("postgresql://nobody@127.0.0.1:1/nothing")
     hot = await nowhere.hot_pool()
