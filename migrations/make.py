@@ -10,7 +10,8 @@ from pathlib import Path
 from alembic import command
 
 from app.embedded.servers import start_servers
-from app.storage.migrate import configuration, head
+from app.storage.migrate import configuration
+from app.storage.revisions import head
 
 
 def main(message: str) -> None:

@@ -11,6 +11,8 @@ import os
 import sys
 
 from app.cli.signals import end_cleanly_when_asked
+from app.core.garbage import no_collections
+from app.core.without_pandas import hide_pandas
 
 SERVING = ("up", "api", "worker")
 
@@ -20,6 +22,7 @@ __all__ = ["main"]
 if set(sys.argv[1:2]) & set(SERVING):
     # Before the imports of the command, which take a second: a signal in that time must not look like a crash.
     end_cleanly_when_asked()
+    hide_pandas()
 
 
 def main() -> None:
@@ -35,7 +38,8 @@ def main() -> None:
     # Runs after all other functions of `atexit`. After them, Python would free each object, which takes half a second.
     atexit.register(end)
     try:
-        from app.cli.application import main as run
+        with no_collections():
+            from app.cli.application import main as run
 
         run()
         code = 0

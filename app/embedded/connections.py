@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import asyncpg
-from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
@@ -24,7 +23,6 @@ from app.storage.database_check import (
     check_migrated,
 )
 from app.storage.database_check import check_database as check_url
-from app.storage.migrate import upgrade
 
 log = get_logger(__name__)
 
@@ -101,14 +99,22 @@ def check_migrated_database(settings: Settings) -> None:
 
 
 def migrate_database(settings: Settings) -> None:
-    """Apply all migrations, and check the rights before and afterwards. Raises StartError."""
+    """Apply all missing migrations, and check the rights before and afterwards. Raises StartError."""
     url = _database_url(settings)
-    _asked(check_before_migration(url))
+    if _asked(check_before_migration(url)):
+        _migrate(url)
+    _asked(check_migrated(url))
+
+
+def _migrate(url: str) -> None:
+    from alembic.util import CommandError  # a start without migrations does not need this library
+
+    from app.storage.migrate import upgrade
+
     try:
         upgrade(url)
     except (DBAPIError, CommandError) as error:
         raise _not_usable(f"The migration of the database failed: {_reason(error)}.") from error
-    _asked(check_migrated(url))
 
 
 def _database_url(settings: Settings) -> str:

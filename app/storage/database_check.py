@@ -6,8 +6,8 @@ import asyncpg
 
 from app.core.database_url import DatabaseAddress, mark_pooled, parse_database_url
 from app.storage.connections import Connection, connect
-from app.storage.migrate import head, is_known
 from app.storage.models import Base
+from app.storage.revisions import head, is_known
 
 OLDEST_VERSION = 15
 # A setting of each of our sessions, and how PostgreSQL shows it
@@ -60,15 +60,16 @@ async def check_database(url: str) -> str:
     return url
 
 
-async def check_before_migration(url: str) -> None:
-    """Check the rights for the migrations that are missing. Raises DatabaseUnfit, with the GRANT that is needed."""
+async def check_before_migration(url: str) -> bool:
+    """Return whether migrations are missing. Raises DatabaseUnfit if the rights for them are, with the GRANT that is needed."""
     connection = await connect(parse_database_url(url))
     try:
         state = await _state(connection)
         if await _revision(connection, state) == head():
-            return
+            return False
         if fault := _missing_right(state, await connection.fetch(_TABLES, _table_names())):
             raise DatabaseUnfit(f"The database of DATABASE_URL cannot be migrated: {fault}")
+        return True
     finally:
         await connection.close()
 

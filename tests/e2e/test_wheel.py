@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from app.storage import migrate
+from app.storage import revisions
 from tests.processes import is_running
 from tests.servers import make_reachable_folder, remove_reachable_folder
 
@@ -102,7 +102,7 @@ class TestContent:
 
 
 def newest_migration() -> str:
-    head = migrate.head()
+    head = revisions.head()
     versions = ROOT / "migrations" / "versions"
     return next(file.name for file in versions.glob("*.py") if str(head) in file.read_text())
 

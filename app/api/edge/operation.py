@@ -15,6 +15,14 @@ ALPHA = ("v1alpha",)
 ALL_VERSIONS = ("v1", "v1beta", "v1alpha")
 STABLE_AND_ALPHA = ("v1", "v1alpha")
 
+#: The content of error responses. With a model, FastAPI would build a validator for each status of each operation. It adds the
+#: schema to the document for one status (401).
+_ERROR_CONTENT = {
+    "application/json": {
+        "schema": {"$ref": f"#/components/schemas/{RequestErrorEnvelope.__name__}"}
+    }
+}
+
 View = Literal["segment", "ours"]
 Work = Literal["quick", "lasting", "upload"]  # the entrance that requests come in by
 
@@ -112,11 +120,12 @@ def described(
 def _responses(
     statuses: Iterable[int], output: type[Output] | None
 ) -> dict[int | str, dict[str, Any]]:
-    """Return FastAPI's ``{status: {"model": …, "description": …}}``."""
+    """Return FastAPI's ``{status: {"description": …, …}}``."""
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": RequestErrorEnvelope, "description": DESCRIPTIONS[status]}
+        status: {"description": DESCRIPTIONS[status], "content": _ERROR_CONTENT}
         for status in sorted(statuses)
     }
+    responses[401] = {"description": DESCRIPTIONS[401], "model": RequestErrorEnvelope}
     if output is not None:
         responses[200] = {"model": output, "description": "OK"}
     return responses

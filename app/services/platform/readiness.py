@@ -12,7 +12,7 @@ import asyncpg
 from app.core.version import VERSION
 from app.services.platform.platform import Platform
 from app.services.platform.worker_beats import count_workers
-from app.storage.migrate import head
+from app.storage.revisions import head
 
 _PATIENCE_SECONDS = 2
 _NO_WORKER = "no worker is live: uploads are accepted, but nothing is computed or sent"

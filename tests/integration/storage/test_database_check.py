@@ -13,7 +13,7 @@ from app.storage.database_check import (
     check_database,
     check_migrated,
 )
-from app.storage.migrate import head
+from app.storage.revisions import head
 from tests.servers import Administrator, TestServers
 
 GRANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO reader"

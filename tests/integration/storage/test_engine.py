@@ -87,7 +87,8 @@ async def test_connections_of_a_peak_are_closed_when_nothing_uses_them(
         left = set((await session.execute(statement, {"peak": peak})).scalars())
     assert left == {used}
     again = await backends(database, 5)
-    assert len(set(again)) == 5 and set(again) & set(peak) == {used}
+    assert len(set(again)) == 5
+    assert set(again) & set(peak) == {used}
     await database.close()
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from alembic import command
 
-from app.storage.migrate import configuration, head
+from app.storage.migrate import configuration
+from app.storage.revisions import head
 from tests.servers import TestServers
 
 

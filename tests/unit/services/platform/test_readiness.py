@@ -11,7 +11,7 @@ import pytest
 from app.core.version import VERSION
 from app.services.platform.platform import Platform
 from app.services.platform.readiness import check_readiness
-from app.storage.migrate import head
+from app.storage.revisions import head
 
 
 def platform(

@@ -32,7 +32,7 @@ from app.snapshots.holdings import (
     rewrite_old_holdings,
 )
 from app.snapshots.plans import read_plan, write_plan
-from app.storage.migrate import is_known
+from app.storage.revisions import is_known
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 ARMS = (Arm("A", 1, True), Arm("B", 1, True))

@@ -1,0 +1,64 @@
+"""The migrations that are found in the files are those that Alembic finds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from app.storage import revisions
+from app.storage.migrate import configuration
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    monkeypatch.setattr(revisions, "scripts_folder", lambda: tmp_path)
+    revisions._revisions.cache_clear()
+    yield versions
+    revisions._revisions.cache_clear()
+
+
+def write(folder: Path, revision: str, before: str | None) -> None:
+    before_it = f'"{before}"' if before else "None"
+    (folder / f"{revision}.py").write_text(
+        f'revision: str = "{revision}"\ndown_revision: str | None = {before_it}\n'
+    )
+
+
+def test_they_are_those_of_alembic() -> None:
+    scripts = ScriptDirectory.from_config(configuration(""))
+    assert revisions.head() == scripts.get_current_head()
+    found = {script.revision: script.down_revision for script in scripts.walk_revisions()}
+    assert revisions._revisions() == found
+    assert all(revisions.is_known(revision) for revision in found)
+    assert not revisions.is_known("9999")
+
+
+def test_the_newest_is_the_one_that_no_other_follows(folder: Path) -> None:
+    assert revisions.head() is None
+    revisions._revisions.cache_clear()
+    for revision, before in (("0001", None), ("b", "0001"), ("a", "b")):
+        write(folder, revision, before)
+    assert revisions.head() == "a"
+
+
+def test_two_newest_are_an_error(folder: Path) -> None:
+    for revision, before in (("0001", None), ("0002", "0001"), ("0003", "0001")):
+        write(folder, revision, before)
+    with pytest.raises(ValueError, match="0002, 0003"):
+        revisions.head()
+
+
+def test_a_start_does_not_import_what_only_migrations_need() -> None:
+    program = (
+        "import sys\n"
+        "import app.cli.application, app.embedded.up, app.main, app.embedded.http_server, workers.settings\n"
+        "assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
