@@ -25,16 +25,15 @@ from app.core.database_url import DatabaseAddress, parse_database_url
 from app.core.storable import storable_json
 from app.storage.connections import (
     MIGRATION_SESSION,
-    SESSION,
+    UNUSED,
     Connection,
     PooledConnection,
     connect,
 )
 
 IDLE = 5.0  # seconds without use after which a connection is tested before it is used
-# The server closes a connection that a peak of work opened and that nothing has used since. The pool uses the same few first.
-UNUSED = 300.0  # seconds
-_MARGIN = 10.0  # seconds before that in which the pool does not use it, so that no statement meets the end
+# Seconds before the server closes an unused connection in which it is not used, so that no statement meets the end.
+_MARGIN = 10.0
 
 Opener = Callable[..., Awaitable[Connection]]
 
@@ -72,6 +71,7 @@ class Database:
         return await asyncpg.create_pool(
             min_size=0,
             max_size=size,
+            max_inactive_connection_lifetime=UNUSED - _MARGIN,
             connect=open_connection,
             connection_class=PooledConnection if self.address.pooled else asyncpg.Connection,
             reset=_keep,
@@ -86,27 +86,24 @@ class Database:
 def open_database(url: str, *, pool_size: int = 10) -> Database:
     """Create the engine. It connects on first use. Raises ValueError if the URL is malformed."""
     address = parse_database_url(url)
-    session = dict(SESSION)
-    if not address.pooled:
-        session["idle_session_timeout"] = f"{UNUSED * 1000:.0f}ms"
     engine = create_async_engine(
         "postgresql+asyncpg://",
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_recycle=1800,
-        pool_use_lifo=True,
+        pool_use_lifo=True,  # what a peak of work opened stays unused, and ends
         json_serializer=storable_json,
         hide_parameters=True,  # errors are logged, and parameters may hold personal data
-        connect_args=_connect_arguments(address, opener=_open, session=session),
+        connect_args=_connect_arguments(address, opener=_open),
     )
     _name_the_database(engine)
     _test_connections_after_a_pause(engine)
     return Database(engine, async_sessionmaker(engine, expire_on_commit=False), address)
 
 
-async def _open(address: DatabaseAddress, **more: Any) -> Connection:
+async def _open(address: DatabaseAddress) -> Connection:
     try:
-        return await connect(address, **more)
+        return await connect(address)
     except OSError as error:
         raise _away(error) from error
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.storage import engine as engines
+from app.storage.connections import SESSION
 from app.storage.engine import Database, DatabaseAway, open_database
 from tests.servers import Lender
 
@@ -74,6 +75,7 @@ async def test_a_use_soon_after_another_costs_no_test(
 async def test_connections_of_a_peak_are_closed_when_nothing_uses_them(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(SESSION, "idle_session_timeout", "500ms")
     monkeypatch.setattr(engines, "UNUSED", 0.5)
     monkeypatch.setattr(engines, "_MARGIN", 0.2)
     database = open_database(database_url)
