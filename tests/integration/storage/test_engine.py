@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.storage import engine as engines
-from app.storage.connections import SESSION
+from app.storage.connections import SESSION, UNUSED
 from app.storage.engine import Database, DatabaseAway, open_database
 from tests.servers import Lender
 
@@ -97,7 +97,7 @@ async def test_connections_of_a_peak_are_closed_when_nothing_uses_them(
 async def test_a_connection_is_replaced_before_the_server_closes_it(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "_MARGIN", engines.UNUSED)
+    monkeypatch.setattr(engines, "_MARGIN", UNUSED)
     database = open_database(database_url)
     assert await backend(database) != await backend(database)
     await database.close()
