@@ -26,6 +26,7 @@ from app.snapshots.engine.ranges import (
     key_ranges,
     range_number,
     row_group_weights,
+    row_width,
 )
 from app.snapshots.engine.refusals import has_refused_key
 from app.snapshots.engine.sorted_files import write_sorted
@@ -101,6 +102,7 @@ __all__ = [
     "range_number",
     "registered",
     "row_group_weights",
+    "row_width",
     "rows_in_order",
     "spelled_value",
     "sql_name",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from app.snapshots.engine.sql import sql_text
+from app.snapshots.engine.sql import ROW_GROUP, sql_text
 
 #: Rows of one side in a range. Up to twice as many rows are processed without ranges.
 RANGE_ROWS = 250_000
+_NARROW = 125  # bytes of a row that counts as one
+_SAMPLE = 1_000  # rows whose bytes are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,34 @@ def row_group_weights(paths: Iterable[Path], column: str) -> list[Weight]:
     return weights
 
 
-def key_ranges(sides: Sequence[Sequence[Weight]]) -> list[KeyRange]:
-    """Divide all keys into ordered ranges of about ``RANGE_ROWS`` rows of the larger side; little data is one range."""
+def row_width(paths: Iterable[Path]) -> int:
+    """Return for how many rows one of these Parquet files counts: 1, and more if there are many rows, and wide ones.
+
+    Rows of the largest file are measured, because sizes in the metadata are those of encoded values.
+    """
+    none: tuple[int, Path | None] = (0, None)
+    rows, largest = max(((pq.read_metadata(path).num_rows, path) for path in paths), default=none)
+    if largest is None or rows <= ROW_GROUP:
+        return 1
+    state = largest.stat()
+    return max(1, round(_row_bytes(largest, state.st_mtime_ns, state.st_size) / _NARROW))
+
+
+@lru_cache(maxsize=256)  # a membership of many changes asks again for the same file
+def _row_bytes(path: Path, _changed: int, _size: int) -> float:
+    with pq.ParquetFile(path) as file:
+        sample = next(file.iter_batches(_SAMPLE))
+    return float(sample.nbytes / sample.num_rows)
+
+
+def key_ranges(sides: Sequence[Sequence[Weight]], width: int = 1) -> list[KeyRange]:
+    """Divide all keys into ordered ranges of about ``RANGE_ROWS`` rows of the larger side; little data is one range.
+
+    ``width``: for how many rows a row counts (``row_width``).
+    """
     largest = max((sum(rows for _, rows in side) for side in sides), default=0)
-    if largest <= 2 * RANGE_ROWS:
+    most = RANGE_ROWS // width
+    if largest <= 2 * most:
         return [KeyRange()]
     marks: list[str] = []
     counts = [0] * len(sides)
@@ -75,7 +102,7 @@ def key_ranges(sides: Sequence[Sequence[Weight]]) -> list[KeyRange]:
         (key, side, rows) for side, weights in enumerate(sides) for key, rows in weights
     )
     for key, side, rows in merged:
-        if counts[side] + rows > RANGE_ROWS and counts[side] and (not marks or key > marks[-1]):
+        if counts[side] + rows > most and counts[side] and (not marks or key > marks[-1]):
             marks.append(key)
             counts = [0] * len(sides)
         counts[side] += rows

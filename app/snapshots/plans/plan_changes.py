@@ -28,7 +28,9 @@ from app.snapshots.plans.sides import Sides
 from app.snapshots.plans.staged_members import staged_members
 from app.snapshots.plans.turns import order_owners, turns_of
 
-_SMALL = 300_000  # changes that are sorted and written in one query
+_SMALL = (
+    300_000  # changes that are sorted and written in one query, fewer if the members' rows are wide
+)
 _SCANS = 4  # queries that read the whole membership rather than sort it by key range
 
 Counts = dict[tuple[int, str | None], int]  # rows by code and place
@@ -49,14 +51,15 @@ def write_changes(
     written = {key: count for key, count in counts.items() if key[0] != REFUSED_BEFORE}
     order_owners(cursor, sides, any_taken=any(code >= TAKES_OVER for code, _ in written))
     note_former_fields(cursor, sides, written)
-    if sum(written.values()) <= _SMALL:
+    most = _SMALL // sides.width
+    if sum(written.values()) <= most:
         if written:
             writer.write(cursor, _changes(sides, f"code <> {REFUSED_BEFORE}", KeyRange()))
         return
     with _members(cursor, sides, written) as members_of:
         for code, keys in groupby(sorted(written, key=_position), key=lambda key: key[0]):
             places = [place for _, place in keys]
-            if sum(written[code, place] for place in places) <= _SMALL:
+            if sum(written[code, place] for place in places) <= most:
                 writer.write(cursor, _changes(sides, f"code = {code}", KeyRange()))
                 continue
             for turn in turns_of(cursor, code):
@@ -98,18 +101,18 @@ def _write_in_ranges(
     parts = cursor.execute(
         f"SELECT part, count(*) FROM decided WHERE {chosen} GROUP BY part ORDER BY part", names
     ).fetchall()
-    for first, last in _together(parts):
+    for first, last in _together(parts, _SMALL // sides.width):
         span = KeyRange(sides.ranges[first].low, sides.ranges[last].high)
         between = f"{chosen} AND part BETWEEN {first} AND {last}"
         writer.write(cursor, _changes(members_of(first, last), between, span), names)
 
 
-def _together(parts: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last range of each group, given ranges and their numbers of changes."""
+def _together(parts: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and last range of each group of up to ``most`` changes, given ranges and their numbers of changes."""
     group: list[int] = []
     rows = 0
     for part, count in parts:
-        if group and rows + count > _SMALL:
+        if group and rows + count > most:
             yield group[0], group[-1]
             group, rows = [], 0
         group.append(part)

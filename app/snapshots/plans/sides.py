@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -18,6 +19,7 @@ from app.snapshots.engine import (
     fetch_one,
     key_ranges,
     row_group_weights,
+    row_width,
 )
 from app.snapshots.holdings import holdings_relation
 from app.snapshots.plans.decisions import needs_hashes
@@ -36,6 +38,7 @@ class Sides:
     wanted: int
     left_out: dict[str, int]
     refusals: bool = True  # whether a held row has a hash that was refused
+    width: int = 1  # of the members' rows
 
     @property
     def owned(self) -> bool:
@@ -71,6 +74,8 @@ def plan_sides(
     """
     hashed = needs_hashes(spec, refusals=refusals)
     sources = wanted_sources(cursor, spec, wanted, hashed=hashed)
+    files = [path for one in wanted for path in (*one.base, *one.deltas)]
+    width = row_width(files)
     held = holdings_relation(holdings)
     held_weights = row_group_weights((*holdings.base, *holdings.deltas), "k")
     cursor.execute(
@@ -78,17 +83,16 @@ def plan_sides(
         "(part INTEGER, code UTINYINT, k VARCHAR, place VARCHAR, source INTEGER, member_id VARCHAR, has_row BOOLEAN)"
     )
     if len(sources) == 1 and sources[0].plain:
-        manifest = wanted[0]
-        weights = row_group_weights((*manifest.base, *manifest.deltas), "member_id")
+        weights = row_group_weights(files, "member_id")
         keys = f"({sources[0].narrow})"
         count = _count(cursor, sources[0].whole.sql) if members is None else members
-        ranges = key_ranges([weights, held_weights])
-        return Sides(sources, keys, True, held, ranges, count, {}, refusals)
-    left_out = _stage(cursor, sources, is_large=_members(wanted) > RANGE_ROWS)
+        ranges = key_ranges([weights, held_weights], width)
+        return Sides(sources, keys, True, held, ranges, count, {}, refusals, width)
+    left_out = _stage(cursor, sources, is_large=_members(files) > RANGE_ROWS)
     rows = _count(cursor, "wanted_keys")
-    weights = _sampled(cursor, rows)
-    ranges = key_ranges([weights, held_weights])
-    return Sides(sources, "wanted_keys", False, held, ranges, rows, left_out, refusals)
+    weights = _sampled(cursor, rows, RANGE_ROWS // width)
+    ranges = key_ranges([weights, held_weights], width)
+    return Sides(sources, "wanted_keys", False, held, ranges, rows, left_out, refusals, width)
 
 
 def _stage(cursor: Cursor, sources: Sequence[Wanted], *, is_large: bool) -> dict[str, int]:
@@ -108,14 +112,13 @@ def _stage(cursor: Cursor, sources: Sequence[Wanted], *, is_large: bool) -> dict
     return dict(rows)
 
 
-def _members(wanted: Sequence[LocalManifest]) -> int:
+def _members(files: Sequence[Path]) -> int:
     """Return the number of members of all sources, or more: a delta may have members of its base."""
-    files = [path for manifest in wanted for path in (*manifest.base, *manifest.deltas)]
     return sum(int(pq.read_metadata(path).num_rows) for path in files)
 
 
-def _sampled(cursor: Cursor, rows: int) -> list[tuple[str, int]]:
-    if rows <= 2 * RANGE_ROWS:
+def _sampled(cursor: Cursor, rows: int, most: int) -> list[tuple[str, int]]:
+    if rows <= 2 * most:
         return [("", rows)]
     sample = cursor.execute(
         "SELECT k FROM wanted_keys USING SAMPLE 10000 ROWS (reservoir, 1) ORDER BY k"

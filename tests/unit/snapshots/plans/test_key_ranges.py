@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -138,7 +139,7 @@ def test_any_ranges_give_the_same_rows(
         spans = [KeyRange(low, high) for low, high in itertools.pairwise(marks)]
         assert len(spans) == count
         for module in USERS:
-            monkeypatch.setattr(module, "key_ranges", lambda _, spans=spans: spans)
+            monkeypatch.setattr(module, "key_ranges", lambda *_, spans=spans: spans)
         assert history(cursor, folder, SPECS[name], small) == whole, f"{count} ranges"
 
 
@@ -171,7 +172,7 @@ def test_members_that_are_sorted_by_their_keys_have_the_same_changes(
         marks = [None, "m020", "m050", "m051", "m140", None]
     spans = [KeyRange(low, high) for low, high in itertools.pairwise(marks)]
     for module in USERS:
-        monkeypatch.setattr(module, "key_ranges", lambda _: spans)
+        monkeypatch.setattr(module, "key_ranges", lambda *_: spans)
     monkeypatch.setattr(plan_changes, "_SMALL", 10)
     monkeypatch.setattr(plan_changes, "_SCANS", 0)
 
@@ -201,14 +202,37 @@ def test_ranges_of_row_groups_change_nothing(
     monkeypatch.setattr(plan_changes, "_SMALL", 250)
     most: list[int] = []
 
-    def counted(weights: Sequence[Any]) -> list[KeyRange]:
-        most.append(len(spans := key_ranges(weights)))
+    def counted(weights: Sequence[Any], width: int = 1) -> list[KeyRange]:
+        most.append(len(spans := key_ranges(weights, width)))
         return spans
 
     for module in USERS:
         monkeypatch.setattr(module, "key_ranges", counted)
     assert history(cursor, folder, spec, large) == whole
     assert max(most) > 2
+    most.clear()
+    for module in (ranges, sides):
+        monkeypatch.setattr(module, "RANGE_ROWS", 6_000)
+    monkeypatch.setattr(sides, "row_width", lambda _: 12)
+    assert history(cursor, folder, spec, large) == whole
+    if name != "shared":  # its addresses are too few
+        assert max(most) > 2
+
+
+def test_many_wide_rows_count_for_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def file(text: str, rows: int) -> Path:
+        path = tmp_path / f"{len(text)}-{rows}.parquet"
+        ids = [f"{number:036}" for number in range(rows)]
+        # One text in all rows: encoded, it takes almost no bytes.
+        pq.write_table(pa.table({"member_id": ids, "note": [text] * rows}), path)
+        return path
+
+    monkeypatch.setattr(ranges, "ROW_GROUP", 5_000)
+    narrow, wide, few = file("x" * 40, 6_000), file("x" * 460, 6_000), file("x" * 460, 4_000)
+    assert ranges.row_width([]) == 1
+    assert ranges.row_width([narrow]) == 1
+    assert ranges.row_width([few, wide]) == 4
+    assert ranges.row_width([few]) == 1
 
 
 @pytest.fixture(scope="module")
