@@ -17,13 +17,14 @@ _FOOT = """() => { const all = [...document.querySelectorAll("main > p.section")
   one.getBoundingClientRect().top - one.previousElementSibling.getBoundingClientRect().bottom); }"""
 _NUMBERS = """() => [...document.querySelectorAll("thead th.num:first-child")].map(one =>
   one.getBoundingClientRect().width)"""
-_CUT = """() => [...document.querySelectorAll(".rows-table select")].filter(one => one.offsetParent).map(one => {
+#: What is chosen, and the short choices, which decide how wide the column is; the name of a column can be long.
+_CUT = """() => [...document.querySelectorAll(".rows-table select")].filter(one => one.offsetParent).flatMap(one => {
   const style = getComputedStyle(one), canvas = document.createElement("canvas").getContext("2d");
   canvas.font = style.font;
-  const text = one.selectedOptions[0].textContent;
   const room = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  return [text, canvas.measureText(text).width > room + 1];
-}).filter(([, cut]) => cut)"""
+  const shown = [...one.options].filter(each => each.selected || each.textContent.length <= 10);
+  return shown.map(each => each.textContent).filter(text => canvas.measureText(text).width > room);
+})"""
 _CARDS = """() => { const rows = {};
   for (const card of document.querySelectorAll(".cards > .card")) {
     const button = card.querySelector(".button"), top = Math.round(card.getBoundingClientRect().top);
