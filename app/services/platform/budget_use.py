@@ -57,7 +57,9 @@ def _use(budget: RateBudget, stored: Sequence[bytes | None], now: int) -> Budget
     values = [int(value or 0) for value in stored]
     clocks, (count, limit, upto, reset) = Clocks(*values[: len(_CLOCKS)]), values[len(_CLOCKS) :]
     window = pace_of(budget.calls, budget.window.total_seconds()).window
-    used, end = clocks.used(window, now), clocks.last + window
+    end = clocks.last + window
+    # The sums of two windows are an estimate, which outlives the latest call.
+    used = clocks.used(window, now) if end > now else 0
     reported = limit - (upto - count) if now < reset else 0
     if reported > used:
         used, end = reported, reset

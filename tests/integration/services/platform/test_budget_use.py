@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from app.connectors.base import RateBudget
@@ -29,3 +30,17 @@ async def test_use_is_read_without_a_reservation(platform: Platform) -> None:
     assert (other.used, other.until) == (0, None)
     (silent,) = (await Budgets(Queue(None), 1).read({"dst_1": [budget]}))["dst_1"]
     assert (silent.used, silent.until) == (None, None)
+
+
+async def test_nothing_is_used_a_window_after_the_latest_call(platform: Platform) -> None:
+    assert await platform.queue.ping()
+    budget = RateBudget("writes", 100, timedelta(seconds=2), "^POST ", NAMES)
+    account = Account(platform.budgets, budget)
+    for _ in range(20):
+        assert await account.passes()
+    (use,) = (await platform.budgets.read({"dst_1": [budget]}))["dst_1"]
+    assert use.used
+    assert use.until is not None
+    await asyncio.sleep((use.until - datetime.now(UTC)).total_seconds() + 0.05)
+    (use,) = (await platform.budgets.read({"dst_1": [budget]}))["dst_1"]
+    assert (use.used, use.until) == (0, None)
