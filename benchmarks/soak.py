@@ -1,7 +1,7 @@
 """A soak: one change a second over five audiences of 20,000 members, with a look at what the service uses.
 
-``python -m benchmarks.soak --minutes 60`` prints a line each minute, and tables at the end. Memory is PSS: each shared page counts
-for its share. The exit code is 1 if an aim is missed:
+``python -m benchmarks.soak --minutes 60`` prints a line each minute, and tables at the end. Memory is PSS without files
+(``benchmarks.usage``). The exit code is 1 if an aim is missed:
 
 - for each process, the median memory of the last quarter is at most 3 % above that of the second quarter (or 1 MB, if that is more),
   and descriptors and threads are as many (at most 1 or 3 % more);

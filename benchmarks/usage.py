@@ -1,6 +1,7 @@
 """What the processes of a running service use, read from /proc: memory (PSS), descriptors, threads and processor time.
 
 PSS is the memory of a process in which each shared page counts for its share: the sum over all processes is what they use together.
+Pages of files (programs and libraries) are left out: all programs of the machine share them, so that the share changes when others end.
 """
 
 from __future__ import annotations
@@ -35,16 +36,14 @@ def read(pid: int) -> Usage | None:
     """Return what one process uses, or None if it has ended."""
     folder = Path(f"/proc/{pid}")
     try:
-        memory = next(
-            int(line.split()[1])
-            for line in (folder / "smaps_rollup").read_text().splitlines()
-            if line.startswith("Pss:")
-        )
+        lines = (folder / "smaps_rollup").read_text().splitlines()
+        parts = dict(line.split()[:2] for line in lines[1:])
+        memory = int(parts["Pss_Anon:"]) + int(parts["Pss_Shmem:"])
         descriptors = sum(1 for _ in (folder / "fd").iterdir())
         threads = sum(1 for _ in (folder / "task").iterdir())
         # The name of the program, in parentheses, may have spaces. User and system time come 11 fields after it.
         times = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
-    except (OSError, StopIteration):
+    except (OSError, KeyError):
         return None
     return Usage(memory / 1024, descriptors, threads, sum(map(int, times)) / _TICKS)
 
