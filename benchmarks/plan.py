@@ -41,7 +41,7 @@ _STEP = 1_000_003  # a prime: the rows of a file are in another order than those
 class Meter:
     """Runs each step on a new cursor and prints its time and memory.
 
-    As in the service, a step gets the usual part of the memory, and all of it if that is too little.
+    As in the service, a step gets the usual part of the memory, and all of it if that is too little, or if it reads long rows.
     """
 
     def __init__(self, connection: Cursor, memory: str) -> None:
@@ -49,13 +49,21 @@ class Meter:
         self._memory = memory
         self.seconds: dict[str, float] = {}
 
-    def step(self, name: str, function: Callable[..., T], *args: Any, **named: Any) -> T:
+    def step(
+        self,
+        name: str,
+        function: Callable[..., T],
+        *args: Any,
+        all_memory: bool = False,
+        **named: Any,
+    ) -> T:
         """Run one step, print its time and peak memory, and return its result."""
         _reset_peak()
         begun, worked = time.perf_counter(), time.process_time()
         more = ""
+        memory = self._memory if all_memory else usual_memory(self._memory)
         try:
-            result = self._call(usual_memory(self._memory), function, *args, **named)
+            result = self._call(memory, function, *args, **named)
         except (duckdb.OutOfMemoryException, TooMuchMemory):
             more = ", in a second attempt with all of the memory"
             result = self._call(self._memory, function, *args, **named)
@@ -142,12 +150,14 @@ def _measured(meter: Meter, folder: Path, traits: bool) -> float:
         [folder / f"outcome{n}.parquet" for n in (1, 2)],
     )
     upload = [Upload(folder / name, "csv") for name in ("old.csv", "new.csv")]
-    meter.step("first snapshot", write_snapshot, upload[0], old.base[0], linked=False)
+    meter.step(
+        "first snapshot", write_snapshot, upload[0], old.base[0], linked=False, all_memory=traits
+    )
     stats = meter.step("first plan (all enter)", write_plan, first, [old], none, plans[0])
     meter.step("read 100,000 changes", lambda _: read_plan(None, plans[0], 0, 100_000))
     meter.step("first fold", fold_outcome, plans[0], none, _settled(stats), first, outcomes[0])
     held = LocalManifest((outcomes[0],))
-    meter.step("snapshot", write_snapshot, upload[1], new.base[0], linked=False)
+    meter.step("snapshot", write_snapshot, upload[1], new.base[0], linked=False, all_memory=traits)
     meter.step("compare", compare_members, old, new)
     stats = meter.step("plan (churn)", write_plan, second, [new], held, plans[1])
     meter.step("fold (churn)", fold_outcome, plans[1], held, _settled(stats), second, outcomes[1])

@@ -16,7 +16,7 @@ from app.storage.revisions import head
 
 def main(message: str) -> None:
     """Upgrade an empty database, compare it with the models, and write the difference."""
-    number = f"{int(head() or '0') + 1:04d}"
+    number = f"{int(head()) + 1:04d}"
     with tempfile.TemporaryDirectory() as folder:
         running = start_servers(Path(folder) / "data")
         try:

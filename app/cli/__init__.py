@@ -12,7 +12,6 @@ import sys
 
 from app.cli.signals import end_cleanly_when_asked
 from app.core.garbage import no_collections
-from app.core.without_pandas import hide_pandas
 
 SERVING = ("up", "api", "worker")
 
@@ -22,7 +21,6 @@ __all__ = ["main"]
 if set(sys.argv[1:2]) & set(SERVING):
     # Before the imports of the command, which take a second: a signal in that time must not look like a crash.
     end_cleanly_when_asked()
-    hide_pandas()
 
 
 def main() -> None:

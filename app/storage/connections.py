@@ -114,7 +114,9 @@ async def _connect_to(
         **more,
     )
     if address.pooled:
-        connection.preamble = _preamble(session)
+        connection.preamble = _preamble(
+            {name: value for name, value in session.items() if name != "idle_session_timeout"}
+        )
     _keep_alive(connection, address.keepalive)
     opened: Connection = connection
     return opened

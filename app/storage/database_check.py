@@ -51,7 +51,7 @@ async def check_database(url: str) -> str:
     if not address.pooled and await _is_pooled(address):
         url = mark_pooled(url)
         address = parse_database_url(url)
-    connection = await connect(address)
+    connection = await _connect_to_any(address)
     try:
         if fault := _fault(await _state(connection), address):
             raise DatabaseUnfit(f"The database of DATABASE_URL cannot be used: {fault}")
@@ -95,6 +95,14 @@ async def check_migrated(url: str) -> None:
         await connection.close()
 
 
+async def _connect_to_any(address: DatabaseAddress) -> Connection:
+    """Connect, also to a version of PostgreSQL that is too old to know all settings of a session."""
+    try:
+        return await connect(address)
+    except asyncpg.UndefinedObjectError:
+        return await connect(address, session={})
+
+
 async def _state(connection: Connection) -> asyncpg.Record:
     row = await connection.fetchrow(_STATE)
     assert row is not None  # noqa: S101  a query without FROM has one row
@@ -108,7 +116,7 @@ async def _is_pooled(address: DatabaseAddress) -> bool:
     Any pooler by transaction shows the same server process to two open connections.
     """
     try:
-        first = await connect(address)
+        first = await _connect_to_any(address)
     except asyncpg.ProtocolViolationError as error:
         if "unsupported startup parameter" in str(error):
             return True
@@ -116,7 +124,7 @@ async def _is_pooled(address: DatabaseAddress) -> bool:
     try:
         if _KEPT not in address.session and await first.fetchval(f"SHOW {_KEPT}") != _KEPT_VALUE:
             return True
-        second = await connect(address)
+        second = await _connect_to_any(address)
         try:
             pids = [await each.fetchval("SELECT pg_backend_pid()") for each in (first, second)]
         finally:

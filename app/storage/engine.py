@@ -124,7 +124,7 @@ def _raise_named(context: ExceptionContext) -> None:
 
 
 def _test_connections_after_a_pause(engine: AsyncEngine) -> None:
-    """Replace a connection that is closed, or that does not respond after a pause.
+    """Replace a connection that is closed or soon will be, or that does not respond after a pause.
 
     SQLAlchemy's ``pool_pre_ping`` tests before each use, in three round trips: as many as a whole transaction with one
     statement needs. That the server closed a connection is known without a round trip. Only a connection whose peer

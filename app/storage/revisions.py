@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import functools
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_IDENTIFIERS = re.compile(r'^(revision|down_revision)\b[^=\n]*= *(?:"(\w+)"|None) *$', re.MULTILINE)
+_NAMES = ("revision", "down_revision")
 
 
 def scripts_folder() -> Path:
@@ -17,16 +17,17 @@ def scripts_folder() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "migrations"
 
 
-def head() -> str | None:
-    """Return the newest migration that this code contains, None if it contains none. It reads all of them once in a process.
+def head() -> str:
+    """Return the newest migration that this code contains. It reads all of them once in a process.
 
-    Raises ValueError if several migrations are the newest.
+    Raises RuntimeError if there is none, or if several are the newest.
     """
     known = _revisions()
-    newest = known.keys() - set(known.values())
-    if len(newest) > 1:
-        raise ValueError(f"several migrations are the newest: {', '.join(sorted(newest))}")
-    return next(iter(newest), None)
+    newest = sorted(known.keys() - {each for before in known.values() for each in before})
+    if len(newest) != 1:
+        found = f"several newest migrations: {', '.join(newest)}" if newest else "no migration"
+        raise RuntimeError(f"{scripts_folder()} has {found}")
+    return newest[0]
 
 
 def is_known(revision: str) -> bool:
@@ -35,11 +36,25 @@ def is_known(revision: str) -> bool:
 
 
 @functools.cache
-def _revisions() -> Mapping[str, str | None]:
-    """Return ``{migration: the one before it}``."""
-    found: dict[str, str | None] = {}
-    for file in (scripts_folder() / "versions").glob("*.py"):
-        values = dict(_IDENTIFIERS.findall(file.read_text(encoding="utf-8")))
-        if "revision" in values:
-            found[values["revision"]] = values.get("down_revision") or None
+def _revisions() -> Mapping[str, tuple[str, ...]]:
+    """Return ``{migration: those before it}``."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in sorted((scripts_folder() / "versions").glob("*.py")):
+        values = _values(file)
+        revision, before = values.get("revision"), values.get("down_revision")
+        if not isinstance(revision, str):
+            raise RuntimeError(f"{file} does not say which migration it is (revision = …)")
+        found[revision] = (before,) if isinstance(before, str) else tuple(before or ())
+    return found
+
+
+def _values(file: Path) -> dict[str, str | tuple[str, ...] | None]:
+    """Return the identifiers that a migration assigns, by name."""
+    found = {}
+    for statement in ast.parse(file.read_text(encoding="utf-8")).body:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+            continue
+        target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+        if isinstance(target, ast.Name) and target.id in _NAMES:
+            found[target.id] = ast.literal_eval(statement.value)
     return found

@@ -16,6 +16,7 @@ from app.snapshots.engine.sql import ROW_GROUP, sql_text
 RANGE_ROWS = 250_000
 _NARROW = 125  # bytes of a row that counts as one
 _SAMPLE = 1_000  # rows whose bytes are counted
+_FEW = 8  # a file with less than this part of the rows has few
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +68,26 @@ def row_group_weights(paths: Iterable[Path], column: str) -> list[Weight]:
     return weights
 
 
-def row_width(paths: Iterable[Path]) -> int:
+def row_width(paths: Sequence[Path]) -> int:
     """Return for how many rows one of these Parquet files counts: 1, and more if there are many rows, and wide ones.
 
-    Rows of the largest file are measured, because sizes in the metadata are those of encoded values.
+    Rows are measured, because the sizes in a file are those of encoded values. Files with few of the rows are left out.
     """
-    none: tuple[int, Path | None] = (0, None)
-    rows, largest = max(((pq.read_metadata(path).num_rows, path) for path in paths), default=none)
-    if largest is None or rows <= ROW_GROUP:
+    sizes = [(int(pq.read_metadata(path).num_rows), path) for path in paths]
+    total = sum(rows for rows, _ in sizes)
+    if total <= ROW_GROUP:
         return 1
-    state = largest.stat()
-    return max(1, round(_row_bytes(largest, state.st_mtime_ns, state.st_size) / _NARROW))
+    large = [(rows, path) for rows, path in sizes if rows * _FEW >= total]
+    measured = sum(rows for rows, _ in large)
+    size = sum(rows * _row_bytes(path, path.stat().st_mtime_ns) for rows, path in large)
+    return max(1, round(size / measured / _NARROW)) if measured else 1
 
 
 @lru_cache(maxsize=256)  # a membership of many changes asks again for the same file
-def _row_bytes(path: Path, _changed: int, _size: int) -> float:
+def _row_bytes(path: Path, _changed: int) -> float:
     with pq.ParquetFile(path) as file:
-        sample = next(file.iter_batches(_SAMPLE))
+        middle = file.num_row_groups // 2
+        sample = next(file.iter_batches(_SAMPLE, row_groups=[middle]))
     return float(sample.nbytes / sample.num_rows)
 
 

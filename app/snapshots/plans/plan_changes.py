@@ -28,9 +28,8 @@ from app.snapshots.plans.sides import Sides
 from app.snapshots.plans.staged_members import staged_members
 from app.snapshots.plans.turns import order_owners, turns_of
 
-_SMALL = (
-    300_000  # changes that are sorted and written in one query, fewer if the members' rows are wide
-)
+# Changes that are sorted and written in one query; fewer if the members' rows are wide.
+_SMALL = 300_000
 _SCANS = 4  # queries that read the whole membership rather than sort it by key range
 
 Counts = dict[tuple[int, str | None], int]  # rows by code and place
@@ -78,7 +77,7 @@ def _members(
         for (code, _), count in written.items()
         if kind_code(code) != kind_code_of(ChangeKind.EXITED)
     )
-    if sides.plain or with_values <= _SCANS * _SMALL:
+    if sides.plain or with_values <= _SCANS * (_SMALL // sides.width):
         return nullcontext(lambda _first, _last: sides)
     return staged_members(cursor, sides)
 

@@ -75,7 +75,7 @@ def plan_sides(
     hashed = needs_hashes(spec, refusals=refusals)
     sources = wanted_sources(cursor, spec, wanted, hashed=hashed)
     files = [path for one in wanted for path in (*one.base, *one.deltas)]
-    width = row_width(files)
+    width = 1 if spec.traits == () else row_width(files)
     held = holdings_relation(holdings)
     held_weights = row_group_weights((*holdings.base, *holdings.deltas), "k")
     cursor.execute(

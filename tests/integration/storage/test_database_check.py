@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from app.storage import database_check
+from app.storage.connections import SESSION
 from app.storage.database_check import (
     DatabaseUnfit,
     check_before_migration,
@@ -62,8 +64,20 @@ async def fault(work: object) -> str:
 
 async def test_a_migrated_database_is_fit(database_url: str) -> None:
     assert await check_database(database_url) == database_url
-    await check_before_migration(database_url)
+    assert not await check_before_migration(database_url)
     await check_migrated(database_url)
+
+
+async def test_an_empty_database_lacks_migrations(database: Callable[..., str]) -> None:
+    assert await check_before_migration(database())
+
+
+async def test_a_server_that_is_too_old_for_the_settings_is_named_by_its_version(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SESSION, "a_setting_of_a_newer_version", "on")
+    monkeypatch.setattr(database_check, "OLDEST_VERSION", 99)
+    assert "the oldest supported version is 99" in await fault(check_database(database_url))
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

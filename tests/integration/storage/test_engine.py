@@ -75,13 +75,13 @@ async def test_a_use_soon_after_another_costs_no_test(
 async def test_connections_of_a_peak_are_closed_when_nothing_uses_them(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SESSION, "idle_session_timeout", "500ms")
-    monkeypatch.setattr(engines, "UNUSED", 0.5)
-    monkeypatch.setattr(engines, "_MARGIN", 0.2)
+    monkeypatch.setitem(SESSION, "idle_session_timeout", "2s")
+    monkeypatch.setattr(engines, "UNUSED", 2.0)
+    monkeypatch.setattr(engines, "_MARGIN", 0.5)
     database = open_database(database_url)
     peak = await backends(database, 5)
     used = await backend(database)
-    for _ in range(10):
+    for _ in range(30):
         await asyncio.sleep(0.1)
         assert await backend(database) == used, "the pool uses the connection that it used last"
     async with database.sessions() as session:

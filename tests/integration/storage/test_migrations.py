@@ -22,7 +22,7 @@ def test_each_step_goes_up_down_and_up_again(empty: str) -> None:
     config = configuration(empty)
     command.upgrade(config, "head")
     command.check(config)
-    for _ in range(int(head() or 0)):
+    for _ in range(int(head())):
         command.downgrade(config, "-1")
     command.upgrade(config, "head")
     command.check(config)

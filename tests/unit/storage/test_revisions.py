@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
+from mako.template import Template  # type: ignore[import-untyped]
 
 from app.storage import revisions
 from app.storage.migrate import configuration
+
+SCRIPT = revisions.scripts_folder() / "script.py.mako"
 
 
 @pytest.fixture
@@ -24,34 +27,50 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     revisions._revisions.cache_clear()
 
 
-def write(folder: Path, revision: str, before: str | None) -> None:
-    before_it = f'"{before}"' if before else "None"
-    (folder / f"{revision}.py").write_text(
-        f'revision: str = "{revision}"\ndown_revision: str | None = {before_it}\n'
-    )
+def write(folder: Path, revision: str, before: object) -> None:
+    """Write a migration with the template that `make migration` uses."""
+    template = Template(filename=str(SCRIPT))
+    text = template.render(
+        message="what", up_revision=revision, down_revision=before, branch_labels=None, depends_on=None,
+        create_date="now", imports="", upgrades="", downgrades="", comma=str,
+    )  # fmt: skip
+    (folder / f"{revision}.py").write_text(text)
 
 
 def test_they_are_those_of_alembic() -> None:
     scripts = ScriptDirectory.from_config(configuration(""))
     assert revisions.head() == scripts.get_current_head()
-    found = {script.revision: script.down_revision for script in scripts.walk_revisions()}
-    assert revisions._revisions() == found
+    found = {one.revision: (one.down_revision,) for one in scripts.walk_revisions()}
+    assert revisions._revisions() == found | {"0001": ()}
     assert all(revisions.is_known(revision) for revision in found)
     assert not revisions.is_known("9999")
 
 
 def test_the_newest_is_the_one_that_no_other_follows(folder: Path) -> None:
-    assert revisions.head() is None
-    revisions._revisions.cache_clear()
     for revision, before in (("0001", None), ("b", "0001"), ("a", "b")):
         write(folder, revision, before)
     assert revisions.head() == "a"
 
 
+def test_a_merge_follows_several(folder: Path) -> None:
+    for revision, before in (("1", None), ("2", "1"), ("3", "1"), ("4", ("2", "3"))):
+        write(folder, revision, before)
+    assert revisions.head() == "4"
+
+
 def test_two_newest_are_an_error(folder: Path) -> None:
     for revision, before in (("0001", None), ("0002", "0001"), ("0003", "0001")):
         write(folder, revision, before)
-    with pytest.raises(ValueError, match="0002, 0003"):
+    with pytest.raises(RuntimeError, match="0002, 0003"):
+        revisions.head()
+
+
+def test_no_migration_is_an_error(folder: Path) -> None:
+    with pytest.raises(RuntimeError, match="no migration"):
+        revisions.head()
+    revisions._revisions.cache_clear()
+    (folder / "notes.py").write_text("down_revision = None")
+    with pytest.raises(RuntimeError, match=r"notes\.py does not say which migration"):
         revisions.head()
 
 

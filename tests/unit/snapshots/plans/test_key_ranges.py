@@ -195,7 +195,7 @@ def test_ranges_of_row_groups_change_nothing(
 ) -> None:
     for module in (sql, sorted_files):
         monkeypatch.setattr(module, "ROW_GROUP", 2048)
-    spec = replace(SPECS[name], max_rows=1000)
+    spec = replace(SPECS[name], max_rows=1000, traits=None)
     whole = history(cursor, folder, spec, large)
     for module in (ranges, sides):
         monkeypatch.setattr(module, "RANGE_ROWS", 2_000)
@@ -215,24 +215,27 @@ def test_ranges_of_row_groups_change_nothing(
         monkeypatch.setattr(module, "RANGE_ROWS", 6_000)
     monkeypatch.setattr(sides, "row_width", lambda _: 12)
     assert history(cursor, folder, spec, large) == whole
-    if name != "shared":  # its addresses are too few
-        assert max(most) > 2
+    assert max(most) > 2
 
 
 def test_many_wide_rows_count_for_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def file(text: str, rows: int) -> Path:
-        path = tmp_path / f"{len(text)}-{rows}.parquet"
-        ids = [f"{number:036}" for number in range(rows)]
-        # One text in all rows: encoded, it takes almost no bytes.
-        pq.write_table(pa.table({"member_id": ids, "note": [text] * rows}), path)
+    def file(notes: Sequence[str | None]) -> Path:
+        path = fresh(tmp_path)
+        ids = [f"{number:036}" for number in range(len(notes))]
+        # Few different texts: encoded, they take almost no bytes.
+        pq.write_table(pa.table({"member_id": ids, "note": notes}), path, row_group_size=1_000)
         return path
 
     monkeypatch.setattr(ranges, "ROW_GROUP", 5_000)
-    narrow, wide, few = file("x" * 40, 6_000), file("x" * 460, 6_000), file("x" * 460, 4_000)
+    wide: list[str | None] = ["x" * 460]
     assert ranges.row_width([]) == 1
-    assert ranges.row_width([narrow]) == 1
-    assert ranges.row_width([few, wide]) == 4
-    assert ranges.row_width([few]) == 1
+    assert ranges.row_width([file(["x" * 40] * 6_000)]) == 1
+    assert ranges.row_width([file(wide * 6_000)]) == 4
+    assert ranges.row_width([file(wide * 4_000)]) == 1, "few rows"
+    assert ranges.row_width([file(wide * 2_000)] * 3) == 4, "many rows in small files"
+    assert ranges.row_width([file([None] * 1_000 + wide * 5_000)]) == 4, "the first rows are others"
+    assert ranges.row_width([file([None] * 3_000), file(wide * 3_000)]) == 2, "a half is wide"
+    assert ranges.row_width([file([None] * 9_000), file(wide * 100)]) == 1, "few are wide"
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +247,8 @@ def large(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> list[Lo
         for start in (0, 250):
             path, out = fresh(folder, ".csv"), fresh(folder)
             lines = [
-                f"m{n * 7919 % 1_000_003:07},{n % 2_300}@x\n" for n in range(start, start + 6_200)
+                f"m{n * 7919 % 1_000_003:07},{n % 2_300}@x.io\n"
+                for n in range(start, start + 6_200)
             ]
             path.write_text("profile_id,email\n" + "".join(lines))
             write_snapshot(cursor, Upload(path, "csv"), out, linked=False)
