@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from app.snapshots.engine.sql import ROW_GROUP, sql_text
 
 #: Rows of one side in a range. Up to twice as many rows are processed without ranges.
-RANGE_ROWS = 250_000
+RANGE_ROWS = 125_000
 _NARROW = 125  # bytes of a row that counts as one
 _SAMPLE = 1_000  # rows whose bytes are counted
 _FEW = 8  # a file with less than this part of the rows has few

@@ -29,7 +29,7 @@ from app.snapshots.plans.staged_members import staged_members
 from app.snapshots.plans.turns import order_owners, turns_of
 
 # Changes that are sorted and written in one query; fewer if the members' rows are wide.
-_SMALL = 300_000
+_SMALL = 150_000
 _SCANS = 4  # queries that read the whole membership rather than sort it by key range
 
 Counts = dict[tuple[int, str | None], int]  # rows by code and place
