@@ -8,7 +8,8 @@ from typing import Any
 from app.connectors.base import Action, Definition
 from app.console.activation_options import configured_action
 from app.console.draft import Draft
-from app.console.draft_settings import COPIED, mapped_text
+from app.console.draft_settings import COPIED
+from app.console.field_choices import mapped_text
 from app.console.option_forms import texts_of
 from app.console.visits import Visit
 from app.console.words import as_json

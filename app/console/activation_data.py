@@ -14,14 +14,8 @@ from app.console.connection_settings import (
     save_connection_settings,
     setting_rows,
 )
-from app.console.draft_settings import (
-    FieldChoice,
-    IdentifierRow,
-    columns_of,
-    field_choices,
-    mapped_text,
-    mapped_value,
-)
+from app.console.draft_settings import IdentifierRow, columns_of
+from app.console.field_choices import FieldChoice, field_choices, mapped_text, mapped_value
 from app.console.form_values import FormValues
 from app.console.visits import Visit
 from app.console.words import as_json, plural
@@ -106,7 +100,13 @@ async def data_content(visit: Visit, overview: reports.Overview) -> DataContent:
         columns=columns,
         properties=_properties(form, config, traits),
         identifiers=_identifiers(form, config),
-        fields=field_choices(definition, action, FormValues({**texts, **form.texts}), columns),
+        fields=await field_choices(
+            visit,
+            [one.audience.id for one in sources],
+            activation.destination_id,
+            action,
+            FormValues({**texts, **form.texts}),
+        ),
         stored_fields=frozenset(stored),
         mapping=visit.sent("mapping") or ("" if mapping == "null" else mapping),
         others=await _others(visit, overview),

@@ -153,7 +153,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "refusal": _REFUSAL,
     "sync_kind": {
         SyncKind.INCREMENTAL: "changes",
-        SyncKind.RESYNC: "all members again",
+        SyncKind.RESYNC: "all members",
         SyncKind.BASELINE: "members counted as already there",
         SyncKind.DRY_RUN: "dry run",
         SyncKind.TEST: "test send",

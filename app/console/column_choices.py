@@ -10,6 +10,7 @@ from app.console.key_columns import likely_key
 from app.core.errors import Invalid
 from app.core.suggestions import nearest
 from app.domain.column_names import spellings, squashed
+from app.domain.known_columns import meaning_of
 from app.domain.row_keys import KeyCounts, has_key_sql, row_key_sql
 
 #: What a column can be, in words. Identifiers are found by these names.
@@ -22,13 +23,6 @@ ROLES: Mapping[str, str] = {
 }
 CONVERTED = "converted"  # a property, by the conversion of its column
 IDENTIFIERS = ("email", "phone", "user_id")
-_FOREIGN = {
-    "mail": "email",
-    "tel": "phone",
-    "telefon": "phone",
-    "mobile": "phone",
-    "handy": "phone",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +62,8 @@ def guessed_roles(names: Sequence[str]) -> dict[str, str]:
         if known := spellings(role, names):
             found[known[0]] = role
     for name in names:
-        near = _FOREIGN.get(squashed(name)) or nearest(squashed(name), ("email", "phone"))
-        if near and near not in found.values():
+        near = meaning_of(name) or nearest(squashed(name), ("email", "phone"))
+        if near in ("email", "phone") and near not in found.values():
             found[name] = near
     return found
 

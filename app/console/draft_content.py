@@ -11,6 +11,7 @@ from typing import Any
 from app.console.column_choices import table_of
 from app.console.draft import Draft
 from app.console.form_values import FormValues
+from app.console.frequency_words import AT_START
 from app.console.lists import page_of
 from app.console.next_times import NextTime, next_times, times_of
 from app.console.option_forms import checked_frequency
@@ -77,8 +78,21 @@ class AudienceRow:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the activation can go on with it: it has neither failed nor is it computed for the first time now."""
-        return self.is_computed or not (self.has_failed or self.is_computing)
+        """Whether the activation can go on with it, at each step and when it is saved."""
+        return not self.obstacle
+
+    @property
+    def obstacle(self) -> str:
+        """Why the activation cannot go on with it, as a sentence: it has no members. Empty if nothing speaks against it.
+
+        An audience that was never computed, and is not computed now, is accepted: a schedule can compute it later.
+        """
+        name = self.view.audience.name
+        if self.has_failed:
+            return f"{name} could not be computed, so it has no members. Choose another audience."
+        if self.is_computing and not self.is_computed:
+            return f"{name} is still being computed. Continue when its members are counted."
+        return ""
 
     @property
     def has_definition(self) -> bool:
@@ -161,22 +175,18 @@ async def failed_audiences(
     return found
 
 
-def check_audiences(chosen: Sequence[audiences.AudienceView]) -> None:
-    """Raise Invalid if there is none, or one has no members: its computation failed, or has not ended."""
+def audiences_obstacle(chosen: Sequence[audiences.AudienceView]) -> str:
+    """Return why an activation cannot go on with these audiences, as a sentence; empty if it can."""
     if not chosen:
-        raise Invalid("Choose an audience, or upload one.", field="audience")
-    for row in (AudienceRow(one, True) for one in chosen):
-        name = row.view.audience.name
-        if row.has_failed:
-            raise Invalid(
-                f"{name} could not be computed, so it has no members. Choose another audience.",
-                field="audience",
-            )
-        if not row.is_ready:
-            raise Invalid(
-                f"{name} is still being computed. Continue when its members are counted.",
-                field="audience",
-            )
+        return "Choose an audience, or upload one."
+    rows = [AudienceRow(one, True) for one in chosen]
+    return next((row.obstacle for row in rows if row.obstacle), "")
+
+
+def check_audiences(chosen: Sequence[audiences.AudienceView]) -> None:
+    """Raise Invalid if an activation cannot go on with these audiences. Each step checks this, and saving does."""
+    if obstacle := audiences_obstacle(chosen):
+        raise Invalid(obstacle, field="audience")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +199,14 @@ class ScheduleContent:
     zone: str
     computed: Sequence[NextTime]
     lacks_schedule: bool
+
+    @property
+    def words(self) -> str:
+        """The frequency in words, empty if it is not complete."""
+        if self.frequency is None:
+            return ""
+        is_at_start = self.frequency.type == "once" and self.frequency.moment is None
+        return AT_START if is_at_start else self.frequency.in_words()
 
 
 async def schedule_content(visit: Visit, draft: Draft) -> ScheduleContent:

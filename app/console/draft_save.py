@@ -11,19 +11,19 @@ from pydantic import BaseModel
 from app.console.checked import checked
 from app.console.draft import Draft
 from app.console.draft_content import (
+    check_audiences,
     check_schedule,
     chosen_audiences,
     compute_schedule,
-    failed_audiences,
 )
 from app.console.draft_settings import (
     COPIED,
     chosen_action,
     connection_json,
-    copied_json,
     identifiers_json,
     mapping_json,
 )
+from app.console.field_choices import copied_json
 from app.console.option_forms import frequency_json, options_json
 from app.console.visits import Visit
 from app.contract.activations import AddActivationToAudienceAlphaInput
@@ -45,14 +45,7 @@ async def save_draft(visit: Visit, draft: Draft) -> Any:
     check_schedule(draft, visit.now)
     await _refuse_unknown_list(visit, draft)
     chosen = await chosen_audiences(visit, draft)
-    if not chosen:
-        raise Invalid("Choose an audience.", field="audience")
-    for one in await failed_audiences(visit, chosen):
-        if one.is_useless:
-            raise Invalid(
-                f"{one.name} could not be computed, so nothing can be sent: {one.cause}",
-                field="audience",
-            )
+    check_audiences(chosen)
     if not draft.one("name"):
         raise Invalid("Enter a name.", field="name")
     account = await activations.get_destination(

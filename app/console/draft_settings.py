@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.connectors.base import Action, Definition
 from app.console.draft import Draft
 from app.console.draft_content import GOALS, chosen_audiences, read_lists
+from app.console.field_choices import (
+    COLUMN,
+    NOT_SENT,
+    FieldChoice,
+    field_choices,
+    mapped_value,
+)
 from app.console.form_values import FormValues
 from app.console.option_forms import new_lists, number
 from app.console.visits import Visit
-from app.console.words import as_json
-from app.core.errors import AppError, Invalid
 from app.core.pagination import PageRequest
-from app.core.sent_json import parse_json
-from app.core.sentences import sentence
-from app.domain.column_names import meaning
-from app.mapping import plain_path
 from app.services import accounts, activations, audiences
 
 SAMPLE = 3  # members
@@ -29,22 +30,7 @@ TYPES: Mapping[str, str] = {
     "Audience Exited": "Only members who leave",
 }
 STRATEGIES = {"last": "newest", "first": "oldest", "all": "all values"}
-NOT_SENT = "none"  # in a choice of a column: nothing is sent
-_COLUMN = "column:"
-_JSON = "json:"
-_TRAITS = "$.traits."
 COPIED = "copied"  # the field with the personalization of a copied activation that the form does not show, as JSON
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChoice:
-    """A field of the action: the column that it reads by default, and the choice of the draft."""
-
-    key: str
-    label: str
-    description: str
-    default: str
-    chosen: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +80,7 @@ class SettingsContent:
     @property
     def column_choices(self) -> Sequence[str]:
         """The choices of a field that are columns."""
-        return [f"{_COLUMN}{name}" for name in self.columns]
+        return [f"{COLUMN}{name}" for name in self.columns]
 
     @property
     def has_lists(self) -> bool:
@@ -144,7 +130,7 @@ class SettingsContent:
         """Return the column that a field reads; empty if it reads none."""
         if field.chosen == NOT_SENT:
             return ""
-        chosen = field.chosen.removeprefix(_COLUMN) if field.chosen else field.default
+        chosen = field.chosen.removeprefix(COLUMN) if field.chosen else field.default
         return chosen if field.chosen or chosen in self.form.all("trait") else ""
 
 
@@ -174,9 +160,12 @@ async def settings_content(visit: Visit, draft: Draft) -> SettingsContent:
         connection = await activations.find_connection(
             visit.session, visit.space_id, chosen[0].audience.id, destination_id
         )
-    defaults = _defaults(draft, definition, action, columns)
+    ids = [one.audience.id for one in chosen]
+    fields = await field_choices(visit, ids, destination_id, action, draft)
+    defaults = _defaults(draft, action, fields if _is_first(draft, fields) else ())
     defaults["name"] = [_proposed_name(visit, chosen, account.name)]
     form = FormValues({**defaults, **draft.texts})
+    fields = [replace(one, chosen=form.one(f"map.{one.key}")) for one in fields]
     return SettingsContent(
         account,
         definition,
@@ -186,7 +175,7 @@ async def settings_content(visit: Visit, draft: Draft) -> SettingsContent:
         members,
         connection,
         _identifiers(form, definition, connection),
-        field_choices(definition, action, form, columns),
+        fields,
         lists,
         form,
     )
@@ -234,39 +223,6 @@ def chosen_action(definition: Definition, draft: FormValues) -> Action | None:
     return found or next(iter(definition.actions), None)
 
 
-def _mappable(definition: Definition, action: Action | None) -> Sequence[Any]:
-    """Return the fields of an action whose column can be chosen."""
-    return [
-        field
-        for field in (action.fields if action else ())
-        if not field.hidden and not field.constant and field.type != "OBJECT"
-        if field.key not in {one.name for one in definition.identity_fields}
-    ]
-
-
-def _default_column(field: Any, columns: Sequence[str]) -> str:
-    """Return the column that the default of a field reads; empty if there is none."""
-    pieces = plain_path(field.default)
-    found = meaning(pieces[-1], columns)[1] if pieces else []
-    return found[0] if len(found) == 1 else ""
-
-
-def field_choices(
-    definition: Definition, action: Action | None, form: FormValues, columns: Sequence[str]
-) -> Sequence[FieldChoice]:
-    """Return the fields of an action with their columns: the default one, and the one of the form."""
-    return [
-        FieldChoice(
-            field.key,
-            field.label,
-            field.description,
-            _default_column(field, columns),
-            form.one(f"map.{field.key}"),
-        )
-        for field in _mappable(definition, action)
-    ]
-
-
 def _proposed_name(visit: Visit, chosen: Sequence[audiences.AudienceView], destination: str) -> str:
     """Return the name that is proposed: the audience, the destination and the date, at most 255 characters."""
     name = " and ".join(view.audience.name for view in chosen[:2])
@@ -274,26 +230,26 @@ def _proposed_name(visit: Visit, chosen: Sequence[audiences.AudienceView], desti
     return f"{name[: 255 - len(end)]}{end}".strip()
 
 
+def _is_first(draft: Draft, fields: Sequence[FieldChoice]) -> bool:
+    """Return whether the step is opened for the first time, or for the first time with these fields."""
+    shown = {name for name in draft.texts if name.startswith("map.")}
+    return not draft.has("name") or bool(shown and not shown & {f"map.{one.key}" for one in fields})
+
+
 def _defaults(
-    draft: Draft,
-    definition: Definition,
-    action: Action | None,
-    columns: Sequence[str],
+    draft: Draft, action: Action | None, proposed: Sequence[FieldChoice]
 ) -> dict[str, list[str]]:
-    """Return the texts of fields that were not filled in yet."""
+    """Return the texts of fields that were not filled in yet. Columns are ``proposed`` for these fields of the action."""
     goal = GOALS.get(draft.one("goal"), GOALS["segment"])
-    traits: list[str] = []
-    if not draft.has("name"):  # the step is opened for the first time
-        fields = _mappable(definition, action)
-        traits = [one for field in fields if (one := _default_column(field, columns))]
     return {
+        **{f"map.{one.key}": [f"{COLUMN}{one.proposed}"] for one in proposed if one.proposed},
         "type": [next(iter(TYPES))],
         "action": [action.id if action else ""],
         "mode": ["maintain"],
         "updates": ["yes" if goal.updates else "no"],
         "split": ["none"],
         "brake": ["on"],
-        "trait": traits,
+        "trait": [one.default for one in proposed if one.default],
     }
 
 
@@ -365,32 +321,3 @@ def _mapped_settings(form: FormValues, definition: Definition, action: Action) -
         if key != name and key not in others and form.one(name):
             found[key] = mapped_value(name, form.one(name))
     return found
-
-
-def mapped_value(name: str, text: str) -> Any:
-    """Return what a choice maps. Raises Invalid for a text that is no choice."""
-    if text == NOT_SENT:
-        return None
-    if text.startswith(_COLUMN):
-        return {"@path": f"{_TRAITS}{text.removeprefix(_COLUMN)}"}
-    if text.startswith(_JSON):
-        return copied_json(name, text.removeprefix(_JSON))
-    raise Invalid("Choose a column.", field=name)
-
-
-def mapped_text(value: Any) -> str:
-    """Return the choice of a form for what a field maps: a column, nothing, or any other value as JSON."""
-    if value is None:
-        return NOT_SENT
-    path = value.get("@path") if isinstance(value, Mapping) and len(value) == 1 else None
-    if isinstance(path, str) and path.startswith(_TRAITS):
-        return f"{_COLUMN}{path.removeprefix(_TRAITS)}"
-    return f"{_JSON}{as_json(value)}"
-
-
-def copied_json(field: str, text: str) -> Any:
-    """Return a copied value. Raises Invalid if the text is not JSON."""
-    try:
-        return parse_json(text.encode(), f'"{field}"')
-    except AppError as error:
-        raise Invalid(sentence(error.message), field=field) from None

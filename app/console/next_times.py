@@ -22,10 +22,10 @@ class NextTime:
 
 
 def next_times(frequency: Frequency, now: datetime) -> Sequence[NextTime]:
-    """Return the next three times of a frequency that goes by the clock; none for one that follows runs."""
+    """Return the next three times of a frequency that goes by the clock; none for one that follows runs, or its start."""
     if frequency.type == "once":
-        due = next_due(frequency, now) or now
-        return marked([due], frequency.zone, now)
+        due = next_due(frequency, now)
+        return marked([due], frequency.zone, now) if due is not None else ()
     return times_of(lambda after: next_due(frequency, after), frequency.zone, now)
 
 

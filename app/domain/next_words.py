@@ -15,6 +15,8 @@ from app.domain.frequency import Frequency
 class SourceFacts:
     """What is known of an audience of an activation. ``as_of``: the time of its snapshot, None if it has none.
 
+    ``fault`` is the reason why an audience without a snapshot could not be computed.
+
     Sentences have its ``name``.
     """
 
@@ -24,6 +26,7 @@ class SourceFacts:
     as_of: datetime | None
     schedule_id: str | None = None  # of the schedule that is due next
     next_run_at: datetime | None = None
+    fault: str | None = None
 
 
 def next_words(

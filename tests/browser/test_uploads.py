@@ -42,7 +42,7 @@ async def test_a_file_is_uploaded_and_a_large_wrong_one_is_refused_with_its_reas
     await editor.click()
     await page.keyboard.insert_text('SELECT profile_id, "e-mail" AS email FROM people_True')
     await page.get_by_role("button", name="Add and compute").click()
-    await page.get_by_text("Customers is being computed.").wait_for()
+    await page.get_by_text("Customers was added.").wait_for()
     await Hand(console.flow).once()
     await page.get_by_text("Live").first.wait_for()
     await page.get_by_role("link", name="Members").click()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
@@ -23,6 +23,7 @@ from app.console.addresses import activation_link, api_of
 from app.console.checked import checked
 from app.console.errors import PageRoute
 from app.console.event_texts import event_row
+from app.console.frequency_words import frequency_words, waits_for_start
 from app.console.lists import page_of
 from app.console.routing import Action, get
 from app.console.split_arms import has_split, shown_arms
@@ -52,6 +53,7 @@ class ActivationView:
     options: activations.DeliveryOptions
     recent: Sequence[reports.RecentSync]
     address: str
+    now: datetime
     tab: str
     tabs: Mapping[str, Tab]
     content: Any
@@ -63,7 +65,13 @@ class ActivationView:
     @property
     def frequency(self) -> str:
         """The frequency in words."""
-        return self.options.frequency.in_words()
+        sent_at = self.recent[-1].opened_at if self.recent else None
+        return frequency_words(self.overview.activation, self.now, sent_at)
+
+    @property
+    def waits_for_start(self) -> bool:
+        """Whether it is a one-time send that its start sends, at no time of its own."""
+        return waits_for_start(self.overview.activation, self.now)
 
     @property
     def is_first_start(self) -> bool:
@@ -114,7 +122,7 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
         raise Invalid(f'"tab": must be one of {", ".join(TABS)}', field="tab")
     recent = await reports.recent_syncs(session, space_id, [activation_id], CHART)
     address = activation_link(space_id, audience_id, activation_id)
-    due_at = overview.activation.next_due_at
+    activation, due_at = overview.activation, overview.activation.next_due_at
     view = ActivationView(
         overview=overview,
         word=reports.overview_word(overview),
@@ -124,11 +132,12 @@ async def _page(visit: Visit, result: Any = None) -> Shown:
         ),
         recent=recent[activation_id],
         address=address,
+        now=visit.now,
         tab=key,
         tabs=TABS,
         content=await TABS[key].read(visit, overview),
         result=result,
-        is_due=due_at is not None and due_at <= visit.now + _SOON,
+        is_due=activation.enabled and due_at is not None and due_at <= visit.now + _SOON,
     )
     api = [api_of(address), f"{api_of(address)}/status"]
     if key == "syncs" and (last := _split_sync(view.content.entries)) is not None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from app.console.errors import PageRoute
+from app.console.frequency_words import frequency_words, waits_for_start
 from app.console.lists import api_path, page_of
 from app.console.routing import get
 from app.console.visits import Shown, Visit
 from app.core.pagination import Page
 from app.domain.activation_states import Activity
-from app.domain.options import frequency_of
 from app.domain.sync_states import SyncState
 from app.services import reports
 
@@ -42,6 +43,7 @@ class Row:
     status: str
     frequency: str
     recent: Sequence[reports.RecentSync]
+    waits_for_start: bool  # a one-time send without a time
 
     @property
     def left_out(self) -> int | None:
@@ -97,7 +99,7 @@ async def show_activations(visit: Visit) -> Shown:
     view = ActivationsView(
         tabs=_tabs(visit, counts, str(sought.activity)),
         search=sought.name or "",
-        page=found.map(lambda row: _row(row, recent)),
+        page=found.map(lambda row: _row(row, recent, visit.now)),
         is_filtered=any((sought.name, sought.audience_id, sought.destination_id)),
     )
     path = api_path(
@@ -117,12 +119,15 @@ def _tabs(visit: Visit, counts: Mapping[str, int], current: str) -> Sequence[Tab
     ]
 
 
-def _row(row: reports.Overview, recent: Mapping[str, Sequence[reports.RecentSync]]) -> Row:
+def _row(
+    row: reports.Overview, recent: Mapping[str, Sequence[reports.RecentSync]], now: datetime
+) -> Row:
     return Row(
         row,
         status=reports.overview_word(row),
-        frequency=frequency_of(row.activation.options).in_words(),
+        frequency=frequency_words(row.activation, now),
         recent=recent.get(row.activation.id, ()),
+        waits_for_start=waits_for_start(row.activation, now),
     )
 
 

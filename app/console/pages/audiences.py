@@ -96,7 +96,7 @@ async def add_sql(visit: Visit) -> Done:
     await audiences.force_run(
         visit.session, visit.space_id, audience.id, actor=visit.caller.actor, now=visit.now
     )
-    return Done(audience_link(visit.space_id, audience.id), f"{audience.name} is being computed.")
+    return Done(audience_link(visit.space_id, audience.id), f"{audience.name} was added.")
 
 
 async def add_file(visit: Visit) -> Done:

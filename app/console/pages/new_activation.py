@@ -14,6 +14,7 @@ from app.console.draft_content import (
     GOALS,
     FailedAudience,
     audience_content,
+    audiences_obstacle,
     check_audiences,
     check_schedule,
     chosen_audiences,
@@ -41,7 +42,9 @@ class NewActivationView:
     content: Any
     address: str
     template: str
-    failed: Sequence[FailedAudience] = ()  # without members, on the steps after the audiences
+    # On the steps after the audiences: those without members, and why the activation cannot go on.
+    failed: Sequence[FailedAudience] = ()
+    obstacle: str = ""
 
     @property
     def goals(self) -> Any:
@@ -114,9 +117,11 @@ def _show_of(step: str) -> Page:
 async def _page(visit: Visit, step: str, draft: Draft) -> Shown:
     content = await _CONTENT[step](visit, draft)
     failed: Sequence[FailedAudience] = ()
+    obstacle = ""
     if step not in ("goal", "audiences"):
-        chosen = await failed_audiences(visit, await chosen_audiences(visit, draft))
-        failed = [one for one in chosen if one.is_useless]
+        chosen = await chosen_audiences(visit, draft)
+        failed = [one for one in await failed_audiences(visit, chosen) if one.is_useless]
+        obstacle = audiences_obstacle(chosen)
     view = NewActivationView(
         draft,
         step,
@@ -125,6 +130,7 @@ async def _page(visit: Visit, step: str, draft: Draft) -> Shown:
         draft.address(visit, step),
         f"new_activation/{step}.html",
         failed,
+        obstacle,
     )
     return Shown(
         "new_activation.html",
@@ -150,12 +156,12 @@ def _api(visit: Visit, step: str, draft: Draft) -> list[str]:
 
 
 async def _check(visit: Visit, step: str, draft: Draft) -> None:
-    """Raise Invalid if the choices of a step do not fit."""
+    """Raise Invalid if the choices of a step do not fit, or no longer the audiences of an earlier one."""
+    if step != "goal":
+        check_audiences(await chosen_audiences(visit, draft))
     match step:
         case "goal" if draft.one("goal") not in GOALS:
             raise Invalid("Choose what the activation is for.", field="goal")
-        case "audiences":
-            check_audiences(await chosen_audiences(visit, draft))
         case "schedule":
             check_schedule(draft, visit.now)
         case "destination":
@@ -176,7 +182,7 @@ async def compute(visit: Visit) -> Done:
     )
     chosen = list(dict.fromkeys([*draft.all("audience"), audience_id]))
     address = Draft({**draft.texts, "audience": chosen}).address(visit, "audiences")
-    return Done(address, "The audience is being computed.")
+    return Done(address)
 
 
 async def upload(visit: Visit) -> Done:
@@ -207,7 +213,7 @@ async def create_audience(visit: Visit) -> Done:
     draft = draft_of(visit)
     audience, left_out = await create_from_columns(visit, visit.sent("dataset"))
     address = Draft({**draft.texts, "audience": [audience.id]}).address(visit, "audiences")
-    return Done(address, f"{audience.name} is being computed. {left_out}".rstrip())
+    return Done(address, f"{audience.name} was created. {left_out}".rstrip())
 
 
 async def save(visit: Visit) -> Done:

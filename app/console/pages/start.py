@@ -11,6 +11,7 @@ from app.console.activation_options import change_activation
 from app.console.addresses import activation_link, api_of
 from app.console.draft_content import FailedAudience, failed_audiences
 from app.console.draft_save import start_dry_run
+from app.console.frequency_words import frequency_words
 from app.console.shown_changes import ShownChange, shown_change
 from app.console.split_arms import has_split, shown_arms
 from app.console.tabs import routes_of
@@ -35,6 +36,7 @@ class StartView:
     waits_until: datetime | None  # the time of a single send, if it is still to come
     arms: Sequence[reports.SplitArm]  # of a complete dry run
     failed: Sequence[FailedAudience]  # without members, so nothing can be sent
+    now: datetime
 
     @property
     def is_open(self) -> bool:
@@ -45,6 +47,11 @@ class StartView:
     def report(self) -> Mapping[str, Any] | None:
         """The report of the dry run, when it is complete: ``{calls, minutes, cost, changes, requests}``."""
         return self.dry_run.report if self.dry_run is not None else None
+
+    @property
+    def frequency(self) -> str:
+        """The frequency in words."""
+        return frequency_words(self.overview.activation, self.now)
 
     @property
     def sent(self) -> int:
@@ -110,6 +117,7 @@ async def show_start(visit: Visit) -> Shown:
         if dry_run is not None and dry_run.report
         else (),
         await _failed(visit, audience_id),
+        visit.now,
     )
     api = [api_of(address)]
     if dry_run is not None:

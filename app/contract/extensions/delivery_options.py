@@ -95,7 +95,11 @@ class SplitArm(Output):
     name: Annotated[_Text, about("Name of the arm, unique in the split.", "B")]
     weight: Annotated[
         _Weight,
-        about("Share of the arm, relative to the sum of all weights: above 0, up to 1000000.", 50),
+        about(
+            "Wanted share of the arm, relative to the sum of all weights: above 0, up to 1000000. A hash of the profile's id decides "
+            "the arm of each member, so that the arm gets about this share, not exactly.",
+            50,
+        ),
     ]
     sent: Annotated[
         bool,

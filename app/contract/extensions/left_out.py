@@ -83,7 +83,7 @@ class SplitArmOutput(Output):
     share: Annotated[
         float | None,
         about(
-            "Part of the members that the split gives it, in percent. Null: the split does not have the arm any more.",
+            "Wanted part of the members, in percent; `members` is near to it, not exactly. Null: the split does not have the arm any more.",
             50.0,
         ),
     ]

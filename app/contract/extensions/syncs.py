@@ -166,7 +166,8 @@ class SyncOutput(Output):
         about(
             "Of a dry run: `calls`, `minutes`, `cost`, and samples of `changes` and `requests`. A change has its `identifiers`, "
             "`traits` and `fields` as they would be sent, and in `notSent` the values of its identifiers that are not sent: "
-            "`identifier`, `value`, `reason`, `message`. Null for other kinds without remarks.",
+            "`identifier`, `value`, `reason`, `message`. A request has its `change`, and in `arms` the names of the arms of a "
+            "split to whose place it writes. Null for other kinds without remarks.",
             None,
             {
                 "calls": 13,

@@ -46,6 +46,7 @@ from app.services.activations.destinations import (
     refuse_closed_addresses,
     update_destination,
 )
+from app.services.activations.field_proposals import FieldProposals, propose_fields
 from app.services.activations.list_checks import (
     destination_of,
     list_warnings,
@@ -63,6 +64,7 @@ __all__ = [
     "CatalogueEntry",
     "ConnectionView",
     "DeliveryOptions",
+    "FieldProposals",
     "NewActivation",
     "activation_fields",
     "activation_warnings",
@@ -89,6 +91,7 @@ __all__ = [
     "page_connections",
     "page_destinations",
     "page_partner_lists",
+    "propose_fields",
     "read_activation",
     "read_budgets",
     "read_connections",

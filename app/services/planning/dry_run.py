@@ -14,6 +14,7 @@ from app.connectors.base import CountsCost, Definition, Delivery
 from app.connectors.errors import ConnectorError
 from app.core import clock
 from app.domain.changes import ChangeKind
+from app.domain.places import place_of
 from app.services.delivery import LoadedSync, LoadedSyncs, shown_request
 from app.services.planning.unsent import unsent_values
 from app.services.platform import Platform
@@ -60,7 +61,7 @@ async def dry_run_report(
     changes: dict[str, list[dict[str, Any]]] = {}
     requests: list[dict[str, Any]] = []
     cost = 0.0
-    for batch, whole in _first_batches(sync, cuts):
+    for batch, whole, place in _first_batches(sync, cuts):
         rows = await _rows(loaded, batch, SAMPLE_ROWS)
         cost += _cost(loaded, batch, rows) * whole
         for delivery in rows:
@@ -68,7 +69,7 @@ async def dry_run_report(
         if not definition.whole_plan and rows:
             shown = await _request(loaded, batch, rows[:REQUEST_ROWS])
             if shown is not None:
-                requests.append({"change": batch.kind, **shown})
+                requests.append({"change": batch.kind, "arms": _arms(spec, place), **shown})
     await _add_unsent(platform, spec, wanted, changes)
     return {
         "calls": len(cuts),
@@ -91,8 +92,15 @@ def _cost(loaded: LoadedSync, batch: Batch, rows: Sequence[Delivery]) -> float:
     return connector.cost(loaded.call(batch, clock.now()), rows) / len(rows)
 
 
-def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int]]:
-    """Return the first batch of each kind and place, each with the number of rows of that kind and place."""
+def _arms(spec: PlanSpec, place: str | None) -> list[str]:
+    """Return the names of the arms that have a place. Members that leave the place of a former arm have that arm."""
+    named = [arm.name for arm in spec.arms if arm.sent and arm.place == place]
+    former = place_of(place).arm
+    return named or ([former] if former is not None else [])
+
+
+def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int, str | None]]:
+    """Return the first batch of each kind and place, with the number of rows of that kind and place, and the place."""
     first: dict[tuple[str | None, str | None], Batch] = {}
     alike: Counter[tuple[str | None, str | None]] = Counter()
     for number, cut in enumerate(cuts, start=1):
@@ -108,7 +116,7 @@ def _first_batches(sync: Sync, cuts: Sequence[Cut]) -> list[tuple[Batch, int]]:
                 row_count=cut.rows,
                 attempts=0,
             )
-    return [(batch, alike[key]) for key, batch in first.items()]
+    return [(batch, alike[key], key[1]) for key, batch in first.items()]
 
 
 async def _rows(loaded: LoadedSync, batch: Batch, most: int) -> list[Delivery]:

@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.next_words import SourceFacts
-from app.services.audiences import ComputedSource, computed_sources
+from app.domain.run_states import RunState
+from app.services.audiences import ComputedSource, computed_sources, newest_run
 from app.services.reports.status_note import status_note
 from app.storage.models import Activation, Sync
 from app.storage.repositories.batch_counts import BatchCounts
@@ -98,7 +99,16 @@ async def _facts(session: AsyncSession, source: ComputedSource) -> SourceFacts:
         snapshot.as_of if snapshot is not None else None,
         schedule_id,
         next_run_at,
+        await _fault(session, source) if snapshot_id is None else None,
     )
+
+
+async def _fault(session: AsyncSession, source: ComputedSource) -> str | None:
+    """Return why the newest run of an audience failed; None if it did not fail, or if there is none."""
+    run = await newest_run(session, source.audience.space_id, source.audience.id)
+    if run is None or run.state != RunState.FAILED:
+        return None
+    return str((run.error or {}).get("message") or f"see the run {run.id}.")
 
 
 async def _shared_with(session: AsyncSession, activation: Activation) -> list[SharerRow]:

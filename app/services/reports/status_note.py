@@ -147,6 +147,11 @@ def _note_of_last(activation: Activation, sources: Sequence[SourceFacts], last: 
 
 
 def _note_of_missing(activation: Activation, source: SourceFacts, last: Sync | None) -> str:
+    if source.fault is not None:
+        return (
+            f"Nothing has been sent yet: the audience '{source.name}' could not be computed, so it has no members: "
+            f"{source.fault} The activation waits until a run of it is complete."
+        )
     if last is not None:
         return f"Nothing is sent until the audience '{source.name}' has been computed."
     words = f"Nothing has been sent yet: the audience '{source.name}' has not been computed."

@@ -4,6 +4,7 @@ from app.services.revision.action import action_of, constants
 from app.services.revision.checks import check_connection_settings, check_mapping
 from app.services.revision.config import IncludedAttribute, Revision
 from app.services.revision.default_identifiers import default_id_sync
+from app.services.revision.filled_fields import FieldColumn, field_columns
 from app.services.revision.kept_fields import (
     fields_by_name,
     mapped_fields,
@@ -50,6 +51,7 @@ __all__ = [
     "PLACES",
     "RULE_CHANGES",
     "TRAIT_PATHS",
+    "FieldColumn",
     "IncludedAttribute",
     "Revision",
     "action_of",
@@ -62,6 +64,7 @@ __all__ = [
     "check_mapping",
     "constants",
     "default_id_sync",
+    "field_columns",
     "fields_by_name",
     "lacks_list",
     "list_key",

@@ -207,6 +207,7 @@ async def test_a_dry_run_shows_the_request_of_each_arm_before_its_list_is_there(
         assert said.report is not None
         requests = said.report["requests"]
         assert [request["change"] for request in requests] == ["entered", "entered"]
+        assert sorted(request["arms"] for request in requests) == [["A"], ["B"]]
         assert all("creates it first" in request["note"] for request in requests)
         assert await lists(world) == {}
 

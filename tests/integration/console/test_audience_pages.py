@@ -20,7 +20,7 @@ async def _sql(browser: Browser, query: str = QUERY) -> str:
     await browser.open("audiences/new")
     assert "people 2 profile_id" in browser.text, "the tables that SQL can read"
     page = await browser.send(f"{space}/audiences/new/sql", {"name": "Members", "query": query})
-    assert "Members is being computed." in browser.text
+    assert "Members was added." in browser.text
     await Hand(browser.flow).once()
     return str(page.url.path)
 

@@ -43,6 +43,14 @@ def _draft(browser: Browser, **more: object) -> dict[str, object]:
     }
 
 
+async def _computed(browser: Browser, audience_id: str) -> None:
+    """Compute the open run of an audience."""
+    async with browser.flow.platform.unit_of_work() as session:
+        run = await newest_run(session, browser.flow.space_id, audience_id)
+    assert run is not None
+    await browser.flow.finished(run.id)
+
+
 async def test_a_step_continues_only_with_what_fits(browser: Browser) -> None:
     await browser.flow.members(range(3))
     page = await browser.open(_step(browser, "settings", goal="segment"))
@@ -260,9 +268,13 @@ async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> N
     assert "Choose the column of the e-mail address" in browser.text
     page = await browser.send(create, {**sent, "role": ["none", "email", "trait"]})
     chosen = parse_qs(urlsplit(str(page.url)).query)["audience"]
-    assert "Readers is being computed." in browser.text
+    assert "Readers was created." in browser.text
     save = f"/console/spaces/{flow.space_id}/activations/new/settings/save"
     draft = _draft(browser, audience=chosen[0], compute="daily", compute__hour="7")
+    page = await browser.open(_step(browser, "settings", **draft))
+    assert "Readers is still being computed." in browser.text
+    assert "Save and review" not in page.text
+    await _computed(browser, chosen[0])
     await browser.open(_step(browser, "settings", **draft))
     fields = {"name": "Daily", "type": "Audience Membership Changed", "id.name": "email"}
     page = await browser.send(save, fields)
@@ -299,10 +311,7 @@ async def test_columns_have_examples_and_a_decimal_comma_is_converted_if_that_is
     assert '<option value="converted" selected>' in page.text, "the choice stays"
     page = await browser.send(create, sent)
     (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
-    async with flow.platform.unit_of_work() as session:
-        run = await newest_run(session, flow.space_id, audience_id)
-    assert run is not None
-    await flow.finished(run.id)
+    await _computed(browser, audience_id)
     await browser.open(f"audiences/{audience_id}?tab=members")
     assert "1 ada@example.com 12.5" in browser.text, "a number, not a text"
     assert "Uploaded list." in browser.text
@@ -333,7 +342,7 @@ async def test_a_row_without_an_address_is_left_out_and_a_repeated_value_is_refu
     assert "1 value of Ort is in several rows" in browser.text
     assert "its own value, such as Kundennr." in browser.text
     page = await browser.send(create, {**sent, "person": "e_mial"})
-    assert "Kunden is being computed. 1 row has no e_mial and is left out." in browser.text
+    assert "Kunden was created. 1 row has no e_mial and is left out." in browser.text
     (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
     async with flow.platform.unit_of_work() as session:
         run = await newest_run(session, flow.space_id, audience_id)
@@ -368,10 +377,7 @@ async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     (failed,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
     await browser.open(_step(browser, "audiences", goal="segment", audience=failed, go="yes"))
     assert "Kunden is still being computed." in browser.text
-    async with flow.platform.unit_of_work() as session:
-        run = await newest_run(session, flow.space_id, failed)
-    assert run is not None
-    await flow.finished(run.id)
+    await _computed(browser, failed)
 
     draft = _draft(browser, audience=failed)
     page = await browser.open(_step(browser, "audiences", **draft))
@@ -385,6 +391,11 @@ async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     await browser.open(_step(browser, "audiences", **draft, go="yes"))
     assert "Kunden could not be computed, so it has no members. Choose another" in browser.text
     cause = "Kunden could not be computed, so nothing can be sent: profile_id has a control"
+    for step in ("schedule", "destination"):
+        page = await browser.open(_step(browser, step, **draft, go="yes"))
+        assert urlsplit(str(page.url)).path.endswith(f"/new/{step}"), "it does not go on"
+        button = _element(page.text, "button", 'name="go"')
+        assert "disabled" in button, step
     for step in ("schedule", "destination", "settings"):
         page = await browser.open(_step(browser, step, **draft))
         assert cause in browser.text, step
@@ -399,10 +410,7 @@ async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     assert page.status_code == 200
     (chosen,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
     assert chosen != failed, "only the newest is chosen"
-    async with flow.platform.unit_of_work() as session:
-        run = await newest_run(session, flow.space_id, chosen)
-    assert run is not None
-    assert (await flow.finished(run.id)).members == 2
+    await _computed(browser, chosen)
     page = await browser.open(
         _step(browser, "audiences", goal="segment", audience=chosen, go="yes")
     )
@@ -418,16 +426,10 @@ async def test_an_activation_whose_audience_failed_is_not_started(browser: Brows
     columns = {"column": ["nr", "email"], "role": ["none", "email"], "audience_name": "Kunden"}
     page = await browser.send(create, {**columns, "person": "nr"})
     (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
-    await browser.open(_step(browser, "settings", **_draft(browser, audience=audience_id)))
-    save = f"/console/spaces/{flow.space_id}/activations/new/settings/save"
-    fields = {"name": "Early", "type": "Audience Membership Changed"}
-    page = await browser.send(save, {**fields, "id.name": "email", "id.strategy": "all"})
-    assert "Early is saved." in browser.text
-    async with flow.platform.unit_of_work() as session:
-        run = await newest_run(session, flow.space_id, audience_id)
-    assert run is not None
-    await flow.finished(run.id)
-    await browser.open(urlsplit(str(page.url)).path)
+    flow.audience_id = audience_id
+    activation = await flow.activate(enabled=False)
+    await _computed(browser, audience_id)
+    await browser.open(f"audiences/{audience_id}/activations/{activation}/start")
     assert "Kunden could not be computed, so nothing can be sent: profile_id has" in browser.text
     assert "What happens to the members" not in browser.text
 
@@ -485,3 +487,31 @@ async def test_a_read_token_cannot_save(visitor: Browser) -> None:
     for action in ("settings/save", "audiences/compute", "columns"):
         path = f"/console/spaces/{visitor.flow.space_id}/activations/new/{action}"
         assert (await visitor.post(path, token)).status_code == 403, action
+
+
+async def test_columns_with_usual_names_are_proposed_for_the_fields_of_the_destination(
+    browser: Browser,
+) -> None:
+    flow = await browser.flow.another_audience()
+    row = {"email": "ada@example.com", "Vorname": "Ada", "last_name": "Lovelace", "plan": "pro"}
+    await flow.upload([{"profile_id": "p0", **row}])
+    await flow.use_account("klaviyo", {"api_key": "pk_1", "base_url": "http://127.0.0.1:9"})
+    draft = _draft(browser, audience=flow.audience_id)
+    page = await browser.open(_step(browser, "settings", **draft))
+    assert '<option value="column:Vorname" selected>' in _element(
+        page.text, "select", 'id="map.first_name"'
+    )
+    assert "“Vorname” looks like first name. To send nothing, choose “Not sent”." in browser.text
+    sample = _element(page.text, "section", 'id="sample"')
+    assert "from Vorname" in sample
+    assert "Ada" in sample
+    assert "Lovelace" in sample
+    assert "pro" not in sample, "only what is proposed is sent"
+    shown = {"name": "Spring", "map__first_name": "none", "map__title": "", "trait": "plan"}
+    page = await browser.open(_step(browser, "settings", **draft, **shown))
+    sample = _element(page.text, "section", 'id="sample"')
+    assert "Ada" not in sample, "what was removed is not proposed again"
+    assert "Lovelace" not in sample
+    other = {"name": "Spring", "map__home_city": "", "trait": ""}
+    page = await browser.open(_step(browser, "settings", **draft, **other))
+    assert '<option value="column:Vorname" selected>' in page.text, "the fields of another account"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.console.errors import PageMount, PageRoute
 from app.console.files import PREFIX
 from app.console.router import console_router
+from app.core import clock
+from app.core.clock import in_words
+from app.services.activations import update_delivery_options
+from tests.flow import ACTOR
 from tests.integration.console.conftest import Browser
 
 
@@ -90,3 +96,29 @@ async def test_a_one_time_send_is_found_as_finished(browser: Browser) -> None:
     assert "Send again… It was sent once. Now, members who have entered since then are added" in (
         browser.text
     )
+
+
+async def test_a_single_send_has_the_time_of_its_sync_not_of_its_form(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    once = await flow.activate(enabled=False)
+    async with flow.platform.unit_of_work() as session:
+        await update_delivery_options(
+            session,
+            flow.space_id,
+            flow.audience_id,
+            once,
+            {"frequency": {"type": "once"}},
+            actor=ACTOR,
+            now=clock.now() - timedelta(minutes=3),
+        )
+    one = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{once}"
+    for path in ("activations", one, f"{one}/start"):
+        page = await browser.open(path)
+        assert "once, when you press Start" in browser.text, path
+        assert "once, at" not in browser.text, path
+        assert 'hx-trigger="every 2s"' not in page.text, "it is not due before its start"
+    await browser.send(f"{one}/start/begin", {"members": "send"})
+    sync = await flow.quiet(once)
+    await browser.open(one)
+    assert f"once, at {in_words(sync.opened_at)}" in browser.text
