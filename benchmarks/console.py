@@ -1,7 +1,8 @@
 """Pages of the console with 1,000 activations and 100,000 syncs, beside a plain page of FastAPI, Jinja and asyncpg (row S20).
 
-The pages are found by their links: from Home, one page of each kind is opened, with all its tabs. Then each is read in turn with the
-peer, which shows 25 syncs of the same database in a table. Seconds are from the request to the last byte, over a kept connection on loopback.
+The pages are found by their links: from Home, one page of each kind is opened, with all its tabs. The page of left-out members is that of a
+sync of 10,000 members, of whom 1,000 were left out. Then each is read in turn with the peer, which shows 25 syncs of the same database in a
+table. Seconds are from the request to the last byte, over a kept connection on loopback.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import httpx
 from benchmarks.due_work import Filler, fill, make_one_of_each
 from benchmarks.get_activation import serving
 from benchmarks.rows import Aim, Figures, Row, percentile
-from benchmarks.service import database, service
+from benchmarks.service import Service, database, service
 from benchmarks.sink import sink
 
 ACTIVATIONS = 1_000
 SYNCS_OF_EACH = 100
 EVENTS = 50_000  # of the audit
+MEMBERS = 10_000  # of the sync whose left-out members are shown
+LEFT_OUT_ONE_OF = 10
 READS = 20  # of each page, for each repeat
 
 _ID = re.compile(r"(?<=/)(?:[a-z]{2,4}_[\w-]+|[0-9a-f]{24})(?=/|$)")
@@ -81,6 +84,26 @@ async def fill_database(url: str, scale: float) -> None:
     )
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
+
+
+def make_left_out(running: Service, receiver: str) -> str:
+    """Let a sync leave members out, and return the address of the page that lists them."""
+    audience, activation = running.webhook_activation(receiver)
+    activation_path = f"/audiences/{audience}/activations/{activation}"
+    running.call("PATCH", f"{activation_path}/delivery-options", json={"consent": "ok"})
+    rows = "".join(
+        f"p{n},p{n}@example.com,{'false' if n % LEFT_OUT_ONE_OF == 0 else 'true'}\n"
+        for n in range(MEMBERS)
+    )
+    running.call(
+        "PUT",
+        f"/audiences/{audience}/members",
+        content=f"profile_id,email,ok\n{rows}".encode(),
+        headers={"Content-Type": "text/csv"},
+    )
+    sync = running.wait_for_sync(audience, activation, 1)
+    assert sync["leftOut"] == {"no_consent": MEMBERS // LEFT_OUT_ONE_OF}, sync
+    return f"/console/spaces/{running.space_id}{activation_path}/syncs/{sync['id']}/left-out"
 
 
 def sign_in(http: httpx.Client, token: str) -> None:
@@ -143,8 +166,10 @@ def measure(repeats: int, scale: float) -> Figures:
     ):
         make_one_of_each(running, receiver)
         asyncio.run(fill_database(url, scale))
+        left_out = make_left_out(running, receiver)
         sign_in(http, running.headers["Authorization"].removeprefix("Bearer "))
         pages = find_pages(http, f"/console/spaces/{running.space_id}")
+        pages[_kind(left_out)] = left_out
         return _read_all(http, pages, peer, f"/{running.space_id}", repeats)
 
 

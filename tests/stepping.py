@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import func, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import clock
 from app.queue import Task
 from app.services.audiences.recompute import recompute_audience
 from app.services.delivery.pump import Pump, attempt
@@ -90,9 +89,7 @@ class Hand:
         async with self.platform.unit_of_work() as session:
             row = await session.get(Activation, (self.flow.space_id, activation))
             assert row is not None
-            return await syncs.start_sync(
-                session, row, kind=kind, dry_run=dry, actor=ACTOR, now=clock.now()
-            )
+            return await syncs.start_sync(session, row, kind=kind, dry_run=dry, actor=ACTOR)
 
     async def configure(self, activation: str, **config: Any) -> None:
         """Change what an activation's revision says, as the API does: by another revision."""

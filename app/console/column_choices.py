@@ -85,7 +85,7 @@ def definition_of(
 ) -> str:
     """Return the definition of the audience: one row for each person. ``chosen`` has the role by column, ``conversions`` expressions.
 
-    Rows in which ``person`` has no value are left out. ``words`` are the space's own words for "no value".
+    Rows in which ``person`` has no value, or one that no member can have as its id, are left out. ``words`` are the space's own words for "no value".
     Raises Invalid if no column is an identifier, or two are the same one.
     """
     named = [role for _, role in chosen if role in IDENTIFIERS]
@@ -112,7 +112,7 @@ def definition_of(
 
 
 _FROM_COLUMNS = re.compile(
-    r"""SELECT\n  (?P<key>(?:lower\()?trim\(CAST\(".+?" AS VARCHAR\)\)\)?) AS profile_id,\n.+\nFROM (?P<table>\w+)\nWHERE (?:(?P=key) <> ''|NOT regexp_full_match\((?P=key), '[^\n]+', 'i'\))""",
+    r"""SELECT\n  (?P<key>(?:lower\()?trim\(CAST\(".+?" AS VARCHAR\)\)\)?) AS profile_id,\n.+\nFROM (?P<table>\w+)\nWHERE (?:(?P=key) <> ''|NOT regexp_full_match\((?P=key), '[^\n]+', 'i'\)(?: AND NOT regexp_matches\((?P=key), '[^\n]+'\))?)""",
     re.DOTALL,
 )
 

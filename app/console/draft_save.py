@@ -104,7 +104,6 @@ async def start_dry_run(visit: Visit, activation: Any) -> None:
         kind="resync",
         dry_run=True,
         actor=visit.caller.actor,
-        now=visit.now,
     )
 
 

@@ -59,21 +59,32 @@ def key_notes(counts: Mapping[str, KeyCounts]) -> Mapping[str, str]:
 
 
 def _note(one: KeyCounts) -> str:
-    if one.missing == one.rows:
+    if one.missing + one.unusable >= one.rows:
         return "no values"
     if one.repeated:
         return f"{plural(one.repeated, 'value is', 'values are')} in several rows"
+    found = []
     if one.missing:
-        return f"{plural(one.missing, 'row')} without a value {_is_left_out(one.missing)}"
-    return ""
+        found.append(f"{plural(one.missing, 'row')} without a value {_is_left_out(one.missing)}")
+    if one.unusable:
+        has = f"{plural(one.unusable, 'row')} with a control character in it"
+        found.append(f"{has} {_is_left_out(one.unusable)}")
+    return ", ".join(found)
 
 
 def left_out_note(name: str, count: KeyCounts | None) -> str:
-    """Return how many rows an audience leaves out because they have no key, as a sentence; empty if none."""
-    if count is None or not count.missing:
+    """Return how many rows an audience leaves out because they have no key that can be used, as sentences; empty if none."""
+    if count is None:
         return ""
-    has = "row has" if count.missing == 1 else "rows have"
-    return f"{number(count.missing)} {has} no {name} and {_is_left_out(count.missing)}."
+    found = []
+    for rows, what in (
+        (count.missing, f"no {name}"),
+        (count.unusable, f"a control character in {name}"),
+    ):
+        if rows:
+            has = "row has" if rows == 1 else "rows have"
+            found.append(f"{number(rows)} {has} {what} and {_is_left_out(rows)}.")
+    return " ".join(found)
 
 
 def _is_left_out(count: int) -> str:
@@ -85,8 +96,8 @@ def check_key(name: str, counts: Mapping[str, KeyCounts]) -> None:
     one = counts.get(name)
     if one is None or one.is_unique:
         return
-    if one.missing >= one.rows:
-        fault = f"No row has a value in {name}."
+    if one.missing + one.unusable >= one.rows:
+        fault = f"No row has a value in {name} that can be used."
     else:
         fault = f"{plural(one.repeated, 'value')} of {name} {'is' if one.repeated == 1 else 'are'} in several rows, so each of them could be another person."
     better = next((key for key, count in counts.items() if count.is_unique), None)

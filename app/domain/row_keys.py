@@ -1,4 +1,4 @@
-"""The key of a row, which tells people apart: its SQL, and which rows have none."""
+"""The key of a row, which tells people apart: its SQL, which rows have none, and which one no member can have as its id."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from dataclasses import dataclass
 
 from app.domain.absent_words import ABSENT_WORDS
 
-_BLANKS = r"[\s\p{Z}\p{C}]*"
+_BLANK = r"\s\p{Z}\p{C}"
+_BLANKS = f"[{_BLANK}]*"
+# Tabs and line ends at the ends of a key do not count: they are removed.
+_CONTROL = rf"(?s)[\x00-\x08\x0e-\x1f\x7f]|[^{_BLANK}].*[\x09-\x0d].*[^{_BLANK}]"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCounts:
-    """What a column of a dataset is as a key: rows, those without a value, and values that occur in more than one row."""
+    """What a column of a dataset is as a key: rows, those without a value, and values that occur in more than one row.
+
+    ``unusable``: rows whose value no member can have as its id, because it has a control character.
+    """
 
     rows: int
     missing: int
     repeated: int
+    unusable: int = 0
 
     @property
     def is_unique(self) -> bool:
         """Whether there are values, and each is in one row."""
-        return not self.repeated and self.missing < self.rows
+        return not self.repeated and self.missing + self.unusable < self.rows
 
 
 def row_key_sql(column: str, *, is_address: bool) -> str:
@@ -32,6 +39,16 @@ def row_key_sql(column: str, *, is_address: bool) -> str:
 
 
 def has_key_sql(key: str, words: Collection[str] = ()) -> str:
+    """Return the condition that a row has a key that a member can have. ``words`` are a space's own for "no value"."""
+    return f"{has_value_sql(key, words)} AND {is_usable_sql(key)}"
+
+
+def is_usable_sql(key: str) -> str:
+    """Return the condition that a key has no control character."""
+    return f"NOT regexp_matches({key}, '{_CONTROL}')"
+
+
+def has_value_sql(key: str, words: Collection[str] = ()) -> str:
     """Return the condition that a key is a value: neither empty nor a word for "no value". ``words`` are a space's own."""
     absent = "|".join(map(re.escape, sorted({*ABSENT_WORDS, *words})))
     pattern = f"{_BLANKS}({absent})?{_BLANKS}".replace("'", "''")

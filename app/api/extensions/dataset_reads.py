@@ -76,6 +76,7 @@ async def list_columns(
                     type=kind,
                     missing=counts[name].missing if name in counts else None,
                     repeated=counts[name].repeated if name in counts else None,
+                    unusable=counts[name].unusable if name in counts else None,
                 )
                 for name, kind in row.columns.get("columns") or ()
             ]

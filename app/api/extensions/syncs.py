@@ -142,7 +142,6 @@ async def start_sync(
         kind=wanted.kind,
         dry_run=wanted.dry_run,
         actor=scene.actor,
-        now=clock.now(),
     )
     return await _shown(session, scene, activation.id, sync.id)
 
@@ -232,9 +231,7 @@ async def cancel_sync(
     sync_id: SyncId,
 ) -> Response:
     """Cancel a sync. Changes that were sent are kept at the destination and in the holdings."""
-    await syncs.cancel_sync(
-        session, scene.space_id, activation.id, sync_id, actor=scene.actor, now=clock.now()
-    )
+    await syncs.cancel_sync(session, scene.space_id, activation.id, sync_id, actor=scene.actor)
     return await _shown(session, scene, activation.id, sync_id)
 
 
@@ -270,7 +267,6 @@ async def retry_sync(
         activation.id,
         sync_id,
         actor=scene.actor,
-        now=clock.now(),
         reason=body.reason if body else None,
     )
     return await _shown(session, scene, activation.id, sync.id)

@@ -237,7 +237,6 @@ async def _start(visit: Visit, *, kind: str = "incremental", dry_run: bool = Fal
         kind=kind,
         dry_run=dry_run,
         actor=visit.caller.actor,
-        now=visit.now,
     )
     address = activation_link(space_id, audience_id, activation_id, "syncs", sync.id)
     return Done(address, f"Sync {sync.number} was opened.")

@@ -40,6 +40,13 @@ class DatasetColumnOutput(Output):
             0,
         ),
     ]
+    unusable: Annotated[
+        int | None,
+        about(
+            "Number of rows whose value cannot be an id, because it has a control character. Null if they are not counted.",
+            0,
+        ),
+    ]
 
 
 class DatasetColumnsData(Output):

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.connectors import registry
-from app.connectors.base import Action, Connector, Definition
+from app.connectors.base import Action, Connector, Definition, SettingField
 from app.core.errors import Invalid, Problem
 from app.core.sentences import validation_words
 from app.core.suggestions import did_you_mean
@@ -27,8 +27,8 @@ def check_connection_settings(connector: type[Connector], settings: Mapping[str,
         try:
             model.model_validate(dict(settings))
         except ValidationError as error:
-            known = [field.name for field in connector.definition.connection_settings]
-            problems = [_problem(dict(fault), known) for fault in error.errors()]
+            fields = connector.definition.connection_settings
+            problems = [_problem(dict(fault), fields) for fault in error.errors()]
     if problems:
         raise Invalid("invalid connectionSettings", problems=problems)
 
@@ -43,9 +43,11 @@ def _missing(connector: type[Connector], settings: Mapping[str, Any]) -> list[Pr
     ]
 
 
-def _problem(fault: Mapping[str, Any], known: Sequence[str]) -> Problem:
+def _problem(fault: Mapping[str, Any], fields: Sequence[SettingField]) -> Problem:
     path = ".".join(["connectionSettings", *(str(part) for part in fault["loc"])])
-    return Problem(validation_words(fault, known), path)
+    named = {field.name: field.description for field in fields}
+    description = named.get(str(fault["loc"][0])) if fault["loc"] else None
+    return Problem(validation_words(fault, list(named), description), path)
 
 
 def check_mapping(definition: Definition, mapping: Mapping[str, Any]) -> None:

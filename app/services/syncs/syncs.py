@@ -77,14 +77,12 @@ async def start_sync(
     kind: str,
     dry_run: bool,
     actor: str,
-    now: datetime,
 ) -> Sync:
     """Start a sync, a resync or a dry run. Returns the sync that does it.
 
     Raises NotFound if the activation does not exist; Conflict if the audience was never computed, the activation is
     not active, or a test send is open.
     """
-    del now
     locked = await ActivationRepository(session).require_any(
         activation.space_id, activation.id, lock="update"
     )
@@ -147,13 +145,11 @@ async def cancel_sync(
     sync_id: str,
     *,
     actor: str,
-    now: datetime,
 ) -> Sync:
     """Cancel an open sync; for one on hold, this rejects its plan. What was sent stays in the holdings.
 
     Raises Conflict if the sync has ended.
     """
-    del now
     activation, sync = await _locked(session, space_id, activation_id, sync_id)
     if not sync.state.is_open:
         raise Conflict(f"The sync has ended: it is {sync.state}.")
@@ -218,7 +214,6 @@ async def retry_sync(
     sync_id: str,
     *,
     actor: str,
-    now: datetime,
     reason: str | None = None,
 ) -> Sync:
     """Open a sync that sends once more what the destination refused; with a ``reason``, what this sync had rejected for it.
@@ -226,7 +221,6 @@ async def retry_sync(
     Raises Conflict if none can be opened now, or if this sync's outcome is no longer kept, and Invalid for a reason that it does not
     have; the message names those that it has.
     """
-    del now
     repository = SyncRepository(session)
     activation = await ActivationRepository(session).get_any(space_id, activation_id, lock="update")
     sync = await repository.require_in(space_id, activation_id, sync_id)

@@ -1,4 +1,4 @@
-"""Counts of a dataset's columns as keys of rows: rows without a value, and values that occur more than once."""
+"""Counts of a dataset's columns as keys of rows: rows without a value that can be used, and values that occur more than once."""
 
 # ruff: noqa: S608  (every name and text that goes into SQL is quoted by app.snapshots.engine.sql)
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from app.domain.row_keys import KeyCounts, has_key_sql, row_key_sql
+from app.domain.row_keys import KeyCounts, has_value_sql, is_usable_sql, row_key_sql
 from app.domain.text_forms import BLANKS
 from app.snapshots.engine import Cursor, fetch_one, sql_name, sql_text
 
@@ -27,11 +27,12 @@ def count_keys(
 
 
 def _count(cursor: Cursor, source: str, key: str, words: Collection[str]) -> KeyCounts:
-    value = f"CASE WHEN {has_key_sql(key, words)} THEN trim({key}, {sql_text(BLANKS)}) END"
+    value = f"CASE WHEN {has_value_sql(key, words)} THEN trim({key}, {sql_text(BLANKS)}) END"
     groups = f"SELECT {value} AS v, count(*) AS n FROM {source} GROUP BY v"
-    rows, missing, repeated = fetch_one(
+    rows, missing, repeated, unusable = fetch_one(
         cursor,
         f"""SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (WHERE v IS NULL), 0),
-        count(*) FILTER (WHERE v IS NOT NULL AND n > 1) FROM ({groups})""",
+        count(*) FILTER (WHERE n > 1 AND {is_usable_sql("v")}), coalesce(sum(n) FILTER (WHERE NOT {is_usable_sql("v")}), 0)
+        FROM ({groups})""",
     )
-    return KeyCounts(int(rows), int(missing), int(repeated))
+    return KeyCounts(int(rows), int(missing), int(repeated), int(unusable))

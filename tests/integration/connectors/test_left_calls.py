@@ -88,9 +88,7 @@ class TestCancelled:
                 assert row is not None
                 status = await activation_status(session, row, clock.now())
                 assert "has worked on a batch since" in status.note
-                await syncs.cancel_sync(
-                    session, flow.space_id, activation, sync_id, actor="test", now=clock.now()
-                )
+                await syncs.cancel_sync(session, flow.space_id, activation, sync_id, actor="test")
             await flow.quiet(activation)
             partner.account.job_seconds = 0.02
             await flow.members(range(10))
@@ -130,9 +128,7 @@ class TestUnreachable:
             await flow.members(range(20))
             sync_id = await a_job_runs(flow, activation)
             async with platform.unit_of_work() as session:
-                await syncs.cancel_sync(
-                    session, flow.space_id, activation, sync_id, actor="test", now=clock.now()
-                )
+                await syncs.cancel_sync(session, flow.space_id, activation, sync_id, actor="test")
             await flow.quiet(activation)
             partner.account.job_seconds = 0.02
             partner.keys.clear()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.services.platform.platform import Platform
 from app.services.syncs import get_sync, retry_sync
@@ -32,7 +31,6 @@ async def retry(world: World, activation: str, sync: Sync, reason: str | None) -
             activation,
             sync.id,
             actor=ACTOR,
-            now=clock.now(),
             reason=reason,
         )
 

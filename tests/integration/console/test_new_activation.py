@@ -51,6 +51,14 @@ async def _computed(browser: Browser, audience_id: str) -> None:
     await browser.flow.finished(run.id)
 
 
+async def _replace_by_repeated(browser: Browser, dataset: str) -> None:
+    """Replace the content of a dataset by one whose key is in two rows, so that its audience cannot be computed."""
+    address = f"/console/spaces/{browser.flow.space_id}/datasets/{dataset}"
+    await browser.open(address)
+    content = b"kundennr;nr;email\nK2;K2;ada@example.com\nK2;K2;bob@example.com\n"
+    await browser.attach(f"{address}/replace", "kunden.csv", content)
+
+
 async def test_a_step_continues_only_with_what_fits(browser: Browser) -> None:
     await browser.flow.members(range(3))
     page = await browser.open(_step(browser, "settings", goal="segment"))
@@ -365,8 +373,9 @@ async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     flow = browser.flow
     await browser.open(_step(browser, "audiences", goal="segment"))
     upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
-    content = b"kundennr;email\nK\x01;ada@example.com\nK2;bob@example.com\n"
+    content = b"kundennr;email\nK1;ada@example.com\nK2;bob@example.com\n"
     await browser.attach(upload, "kunden.csv", content)
+    dataset = parse_qs(urlsplit(str(browser.page.url)).query)["dataset"][0] if browser.page else ""
     create = f"/console/spaces/{flow.space_id}/activations/new/columns"
     columns = {
         "column": ["kundennr", "email"],
@@ -377,11 +386,12 @@ async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     (failed,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
     await browser.open(_step(browser, "audiences", goal="segment", audience=failed, go="yes"))
     assert "Kunden is still being computed." in browser.text
+    await _replace_by_repeated(browser, dataset)
     await _computed(browser, failed)
 
     draft = _draft(browser, audience=failed)
     page = await browser.open(_step(browser, "audiences", **draft))
-    assert "Kunden could not be computed: profile_id has a control character" in browser.text
+    assert "Kunden could not be computed: profile_id must be unique" in browser.text
     box = _element(page.text, "tr", f'id="{failed}"')
     assert "disabled" in box
     assert "checked" not in box
@@ -390,7 +400,7 @@ async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     assert way_out
     await browser.open(_step(browser, "audiences", **draft, go="yes"))
     assert "Kunden could not be computed, so it has no members. Choose another" in browser.text
-    cause = "Kunden could not be computed, so nothing can be sent: profile_id has a control"
+    cause = "Kunden could not be computed, so nothing can be sent: profile_id must be unique"
     for step in ("schedule", "destination"):
         page = await browser.open(_step(browser, step, **draft, go="yes"))
         assert urlsplit(str(page.url)).path.endswith(f"/new/{step}"), "it does not go on"
@@ -421,16 +431,18 @@ async def test_an_activation_whose_audience_failed_is_not_started(browser: Brows
     flow = browser.flow
     await browser.open(_step(browser, "audiences", goal="segment"))
     upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
-    await browser.attach(upload, "kunden.csv", b"nr;email\nK\x01;ada@example.com\n")
+    await browser.attach(upload, "kunden.csv", b"nr;email\nK1;ada@example.com\n")
+    dataset = parse_qs(urlsplit(str(browser.page.url)).query)["dataset"][0] if browser.page else ""
     create = f"/console/spaces/{flow.space_id}/activations/new/columns"
     columns = {"column": ["nr", "email"], "role": ["none", "email"], "audience_name": "Kunden"}
     page = await browser.send(create, {**columns, "person": "nr"})
     (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
     flow.audience_id = audience_id
     activation = await flow.activate(enabled=False)
+    await _replace_by_repeated(browser, dataset)
     await _computed(browser, audience_id)
     await browser.open(f"audiences/{audience_id}/activations/{activation}/start")
-    assert "Kunden could not be computed, so nothing can be sent: profile_id has" in browser.text
+    assert "Kunden could not be computed, so nothing can be sent: profile_id must" in browser.text
     assert "What happens to the members" not in browser.text
 
 
@@ -515,3 +527,25 @@ async def test_columns_with_usual_names_are_proposed_for_the_fields_of_the_desti
     other = {"name": "Spring", "map__home_city": "", "trait": ""}
     page = await browser.open(_step(browser, "settings", **draft, **other))
     assert '<option value="column:Vorname" selected>' in page.text, "the fields of another account"
+
+
+async def test_a_row_whose_key_has_a_control_character_is_left_out_and_counted(
+    browser: Browser,
+) -> None:
+    flow = browser.flow
+    await browser.open(_step(browser, "audiences", goal="segment"))
+    upload = f"/console/spaces/{flow.space_id}/activations/new/audiences/upload"
+    content = b"nr;email\nK\x01;a@example.com\n;b@example.com\nK2;c@example.com\n"
+    await browser.attach(upload, "kunden.csv", content)
+    create = f"/console/spaces/{flow.space_id}/activations/new/columns"
+    columns = {"column": ["nr", "email"], "role": ["none", "email"], "audience_name": "Kunden"}
+    page = await browser.send(create, {**columns, "person": "nr"})
+    assert (
+        "Kunden was created. 1 row has no nr and is left out. 1 row has a control character in nr and is left out."
+        in browser.text
+    )
+    (audience_id,) = parse_qs(urlsplit(str(page.url)).query)["audience"]
+    await _computed(browser, audience_id)
+    await browser.open(f"audiences/{audience_id}")
+    assert "Uploaded list." in browser.text
+    assert "Members 1" in browser.text

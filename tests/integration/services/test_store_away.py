@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import select, text
 
-from app.core import clock
 from app.queue import Task
 from app.services.syncs.syncs import cancel_sync
 from app.storage.models import Attempt, Run
@@ -71,7 +70,7 @@ async def test_each_step_names_the_store_and_goes_on(flow: Flow) -> None:
 
     where = flow.space_id, activation, sync.id
     async with flow.platform.unit_of_work() as session:
-        await cancel_sync(session, *where, actor=ACTOR, now=clock.now())
+        await cancel_sync(session, *where, actor=ACTOR)
     with store_away(flow):
         await hand.once(tasks=(Task.SETTLE,))
         (sync,) = await flow.syncs(activation)

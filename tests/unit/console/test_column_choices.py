@@ -55,12 +55,16 @@ def test_the_key_is_a_column_with_its_own_value_in_each_row(
 def test_rows_without_a_key_are_left_out() -> None:
     absent = [word.upper() for word in ABSENT_WORDS]
     values = [None, "", "  ", "\u00a0", " N/A ", "n/a\u00a0", "Unbekannt", *absent, "a", "n/a1"]
+    values += ["b\x01", "\x7fc", "d\te", "f\t", "g\n", "h\x00"]
     database = duckdb.connect()
     database.execute("CREATE TABLE people (nr TEXT, mail TEXT)")
     database.executemany("INSERT INTO people VALUES (?, 'x')", [[one] for one in values])
     chosen = [("nr", "none"), ("mail", "email")]
     sql = definition_of("people", "nr", chosen, words=["unbekannt", "o'b"])
-    assert database.execute(sql).fetchall() == [("a", "x"), ("n/a1", "x")]
+    kept = ["a", "n/a1", "f\t", "g\n"]
+    assert database.execute(sql).fetchall() == [(one, "x") for one in kept], (
+        "no row with a control character; tabs and line ends at the end are removed later"
+    )
     assert audience_kind(sql) == "Uploaded list"
 
 

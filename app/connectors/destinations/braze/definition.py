@@ -111,7 +111,7 @@ DEFINITION = Definition(
     ),
     connection_settings=(
         PHONE_COUNTRY_FIELD,
-        SettingField("segment_id", "string", label="Subscription group ID", description="Optional; Braze has no API that puts users into a segment, so build the segment on the attribute or the group."),
+        SettingField("segment_id", "string", label="Subscription group ID", description="Optional: 8 to 64 letters, digits and hyphens. Braze has no API that puts users into a segment, so build the segment on the attribute or the group."),
         SettingField("attribute_name", "string", label="Attribute", description="Default: audience_<audience key>"),
         SettingField("batch_size", "number", label="Batch size", description="Users in one call, 1 to 75", default=50),
     ),

@@ -35,6 +35,7 @@ from app.connectors.destinations.file_export.targets import DownloadTarget, Stor
 from app.connectors.errors import ConfigurationRejected, ConnectorError
 from app.connectors.object_stores.aws import FixedKeys, RoleKeys
 from app.connectors.object_stores.google_token import NoTokens, ServiceAccountTokens
+from app.core.sentences import validation_words
 
 _REGION = "us-east-1"  # where Amazon looks for a bucket if none is named
 
@@ -205,8 +206,9 @@ class FileConnector:
             options: FileOptions = self._settings.options(connection_settings)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationRejected(f"connectionSettings {field}: {first['msg']}") from error
+            place = ".".join(["connectionSettings", *(str(part) for part in first["loc"])])
+            words = validation_words(first, list(FileOptions.model_fields))
+            raise ConfigurationRejected(f"{place} {words}") from error
         if options.formula_guard is None:
             return options.model_copy(update={"formula_guard": self.for_spreadsheets})
         return options

@@ -51,9 +51,7 @@ class TestClosing:
         await flow.members(range(3000))
         sync = await eventually(lambda: _running_with_receipts(flow, activation))
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel_sync(
-                session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.cancel_sync(session, flow.space_id, activation, sync.id, actor=ACTOR)
         cancelled = await flow.quiet(activation)
         sent = len(flow.received(activation))
         assert cancelled.state == "cancelled"

@@ -58,9 +58,7 @@ async def test_a_sync_that_is_cut_short_does_not_use_up_the_other_try(flow: Flow
     await hand.once(tasks=(Task.PLAN,))
     sync = (await flow.syncs(activation))[-1]
     async with flow.platform.unit_of_work() as session:
-        await syncs.cancel_sync(
-            session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-        )
+        await syncs.cancel_sync(session, flow.space_id, activation, sync.id, actor=ACTOR)
     await hand.start(activation)
     await hand.quiet()
     assert "p1" in flow.received(activation)

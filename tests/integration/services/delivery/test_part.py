@@ -7,7 +7,6 @@ from collections import Counter
 
 import pytest
 
-from app.core import clock
 from app.domain.activation_states import ActivationState
 from app.queue import Task
 from app.services.delivery import call_run
@@ -84,9 +83,7 @@ async def test_what_is_untried_when_calls_stop_is_not_unknown(
     (sync,) = await single.syncs(activation)
     if how == "cancel":
         async with single.platform.unit_of_work() as session:
-            await syncs.cancel_sync(
-                session, single.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.cancel_sync(session, single.space_id, activation, sync.id, actor=ACTOR)
         await keep_progress(single.platform, runs_of(pump))
     else:
         if how == "time":

@@ -34,9 +34,7 @@ class TestRejections:
         sync = await flow.quiet(activation)
         flow.receiver.refused = {}
         async with flow.platform.unit_of_work() as session:
-            await syncs.retry_sync(
-                session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.retry_sync(session, flow.space_id, activation, sync.id, actor=ACTOR)
         sync = await flow.quiet(activation)
         assert (sync.entered, sync.delivered) == (1, 1)
         assert flow.received(activation) == ids(range(5))

@@ -107,9 +107,7 @@ class TestStoppedAndEnabledAgain:
             await flow.members(range(10))
             held = await flow.quiet(activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel_sync(
-                session, flow.space_id, activation, held.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.cancel_sync(session, flow.space_id, activation, held.id, actor=ACTOR)
         await changed(flow, activation)
         assert (await flow.syncs(activation))[-1].state == "cancelled"
 

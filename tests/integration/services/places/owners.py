@@ -54,9 +54,7 @@ class Owner:
     async def cancel(self) -> None:
         sync = await self.newest()
         async with self.flow.platform.unit_of_work() as session:
-            await syncs.cancel_sync(
-                session, self.flow.space_id, self.id, sync.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.cancel_sync(session, self.flow.space_id, self.id, sync.id, actor=ACTOR)
 
     async def remove(self) -> None:
         async with self.flow.platform.unit_of_work() as session:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.core import clock
 from app.domain.activation_states import ActivationState
 from app.services.syncs import syncs
 from app.storage.models import Activation
@@ -17,9 +16,7 @@ async def dry_run(flow: Flow, activation: str, kind: str = "incremental") -> str
     async with flow.platform.unit_of_work() as session:
         row = await session.get(Activation, (flow.space_id, activation))
         assert row is not None
-        sync = await syncs.start_sync(
-            session, row, kind=kind, dry_run=True, actor=ACTOR, now=clock.now()
-        )
+        sync = await syncs.start_sync(session, row, kind=kind, dry_run=True, actor=ACTOR)
         return sync.id
 
 
@@ -43,9 +40,7 @@ class TestDryRun:
         async with flow.platform.unit_of_work() as session:
             row = await session.get(Activation, (flow.space_id, activation))
             assert row is not None
-            await syncs.start_sync(
-                session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
-            )
+            await syncs.start_sync(session, row, kind="incremental", dry_run=False, actor=ACTOR)
         done = await flow.quiet(activation)
         assert (done.entered, done.exited, done.batches) == (said.entered, said.exited, 3)
 

@@ -40,9 +40,7 @@ class TestRefusalOfTheWhole:
             row = await session.get(Activation, (flow.space_id, activation))
             assert row is not None
             row.state, row.failing_since = ActivationState.ACTIVE, None
-            await syncs.start_sync(
-                session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
-            )
+            await syncs.start_sync(session, row, kind="incremental", dry_run=False, actor=ACTOR)
         sync = await flow.quiet(activation)
         assert (sync.state, sync.delivered) == ("complete", 5)
 

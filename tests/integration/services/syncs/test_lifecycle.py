@@ -50,9 +50,7 @@ class TestWhilePlanning:
         activation = await flow.activate(resync=True)
         sync = await being_planned(flow, activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel_sync(
-                session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.cancel_sync(session, flow.space_id, activation, sync.id, actor=ACTOR)
         assert not await write_plan(flow, sync)
         assert (await flow.syncs(activation))[-1].state == "cancelled"
 
@@ -61,11 +59,9 @@ class TestWhilePlanning:
         row = await flow.activation(activation)
         async with flow.platform.unit_of_work() as session:
             dry = await syncs.start_sync(
-                session, row, kind="incremental", dry_run=True, actor=ACTOR, now=clock.now()
+                session, row, kind="incremental", dry_run=True, actor=ACTOR
             )
-            await syncs.cancel_sync(
-                session, flow.space_id, activation, dry.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.cancel_sync(session, flow.space_id, activation, dry.id, actor=ACTOR)
         assert (await flow.syncs(activation))[-1].state == "cancelled"
 
     async def test_a_resync_that_is_asked_for_meanwhile_is_done_once(self, flow: Flow) -> None:
@@ -74,14 +70,10 @@ class TestWhilePlanning:
             await flow.quiet(activation)
         row = await flow.activation(activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.start_sync(
-                session, row, kind="incremental", dry_run=False, actor=ACTOR, now=clock.now()
-            )
+            await syncs.start_sync(session, row, kind="incremental", dry_run=False, actor=ACTOR)
         sync = await being_planned(flow, activation)
         async with flow.platform.unit_of_work() as session:
-            await syncs.start_sync(
-                session, row, kind="resync", dry_run=False, actor=ACTOR, now=clock.now()
-            )
+            await syncs.start_sync(session, row, kind="resync", dry_run=False, actor=ACTOR)
         assert not await write_plan(flow, sync)
         async with worker(flow.platform):
             last = await flow.quiet(activation)
@@ -107,9 +99,7 @@ class TestResyncBeforeTheBaseline:
         hand = Hand(flow)
         sync = await hand.start(activation, kind="resync")
         async with flow.platform.unit_of_work() as session:
-            await syncs.cancel_sync(
-                session, flow.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-            )
+            await syncs.cancel_sync(session, flow.space_id, activation, sync.id, actor=ACTOR)
         row = await flow.activation(activation)
         assert row.resync_done == row.resync_wanted
         assert (await hand.start(activation)).kind == "incremental"
@@ -180,12 +170,8 @@ class TestAuditTrail:
         activation = await flow.activate(enabled=True)
         row = await flow.activation(activation)
         async with flow.platform.unit_of_work() as session:
-            sync = await syncs.start_sync(
-                session, row, kind="resync", dry_run=False, actor="ada", now=clock.now()
-            )
-            await syncs.cancel_sync(
-                session, flow.space_id, activation, sync.id, actor="bob", now=clock.now()
-            )
+            sync = await syncs.start_sync(session, row, kind="resync", dry_run=False, actor="ada")
+            await syncs.cancel_sync(session, flow.space_id, activation, sync.id, actor="bob")
         async with flow.platform.unit_of_work() as session:
             query = select(AuditEvent.type, AuditEvent.actor).where(
                 AuditEvent.resource_id == sync.id

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from app.core import clock
 from app.services.delivery.progress import keep_progress
 from app.services.syncs import syncs
 from tests.flow import ACTOR, Flow, eventually
@@ -17,9 +16,7 @@ async def test_a_cancelled_sync_holds_what_its_calls_delivered(single: Flow) -> 
     activation, pump, task = await begun(single, hand)
     (sync,) = await single.syncs(activation)
     async with single.platform.unit_of_work() as session:
-        await syncs.cancel_sync(
-            session, single.space_id, activation, sync.id, actor=ACTOR, now=clock.now()
-        )
+        await syncs.cancel_sync(session, single.space_id, activation, sync.id, actor=ACTOR)
     await keep_progress(single.platform, runs_of(pump))
     await eventually(lambda: not pump._flying, every=0.005)
     batch = await only_batch(single, activation)

@@ -377,7 +377,9 @@ class TestFailure:
 
     async def test_connection_settings_that_do_not_fit_are_named(self, tmp_path: Path) -> None:
         call = file_call(connection_settings={"format": "xml"})
-        with pytest.raises(ConfigurationRejected, match="connectionSettings format"):
+        with pytest.raises(
+            ConfigurationRejected, match=r"connectionSettings\.format must be one of csv, parquet"
+        ):
             await download(tmp_path, call, ROWS)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.connectors import registry
 from app.connectors.base import Action, ActionField, Definition, IdentityField
 from app.core.errors import Invalid
-from app.services.revision.checks import check_mapping
+from app.services.revision.checks import check_connection_settings, check_mapping
 
 ACTION = Action(
     "act-1",
@@ -64,3 +65,18 @@ def test_all_faults_are_named_at_once() -> None:
     assert faults(wrong) == [
         f"/destinationMapping/settings/{field}" for field in ("title", "batch_size", "email")
     ]
+
+
+def test_settings_of_a_connection_are_refused_with_the_known_names_and_their_form() -> None:
+    connector = registry.get("braze")
+    for settings, words in (
+        ({"list": "x"}, "is not a field here. The fields are phone_country, segment_id,"),
+        ({"segmentid": "x"}, "Did you mean segment_id?"),
+        ({"segment_id": "?"}, "is not in the right form. Optional: 8 to 64 letters, digits and"),
+        ({"batch_size": "many"}, "must be a whole number, not text"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            check_connection_settings(connector, settings)
+        (problem,) = caught.value.problems
+        assert problem.field == f"connectionSettings.{next(iter(settings))}"
+        assert words in problem.message
