@@ -42,6 +42,8 @@ def next_words(
     ``due_at`` is the next time of a frequency that goes by the clock. With ``resync``, all members are sent then. Example:
     "Next: at 2026-11-30 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'VIP' is computed, then what has changed is sent."
     """
+    # The stored time of "once" may be that of the form.
+    words = "once" if frequency.type == "once" else frequency.in_words()
     if frequency.follows_runs:
         told = sources
         uploaded = all(one.computed_by is ComputedBy.UPLOAD for one in sources)
@@ -49,7 +51,7 @@ def next_words(
         first = f"Next: what has changed is sent after each {event} of {_names(sources)}."
     elif due_at is None:
         return (
-            f"Nothing more is sent automatically: it was to be sent {frequency.in_words()}. "
+            f"Nothing more is sent automatically: it was to be sent {words}. "
             'To send what has changed since then: POST …/syncs with {"kind": "incremental"}.'
         )
     else:
@@ -57,7 +59,6 @@ def next_words(
         told = [one for one in sources if one.computed_by is not ComputedBy.ACTIVATION]
         before = f"{_names(computed)} {_are(computed)} computed, then " if computed else ""
         moment = in_words(max(due_at, now))
-        words = "once" if frequency.type == "once" else frequency.in_words()
         sent = "all members are" if resync else "what has changed is"
         first = f"Next: at {moment}, {words}, {before}{sent} sent."
     return " ".join([first, *(source_words(source, now) for source in told)])

@@ -36,6 +36,13 @@ async def test_a_file_is_uploaded_and_a_large_wrong_one_is_refused_with_its_reas
         await page.get_by_text(f"{name} has 2 rows.").wait_for()
         await page.get_by_role("cell", name="ada@example.com").wait_for()
     page = await console.page()
+    await page.goto(f"{console.space}/datasets/new")
+    await page.get_by_label("File", exact=True).focus()
+    reached = []
+    for _ in range(2):
+        await page.keyboard.press("Tab")
+        reached.append(await page.evaluate("document.activeElement.textContent"))
+    assert [one.split(":")[0] for one in reached] == ["More", "Upload"], "the keyboard goes down"
     await page.goto(f"{console.space}/audiences/new")
     await page.get_by_label("Name").fill("Customers")
     editor = page.get_by_role("textbox", name="Definition")

@@ -117,6 +117,7 @@ async def test_a_single_send_has_the_time_of_its_sync_not_of_its_form(browser: B
         page = await browser.open(path)
         assert "once, when you press Start" in browser.text, path
         assert "once, at" not in browser.text, path
+        assert "nothing more" not in browser.text, path
         assert 'hx-trigger="every 2s"' not in page.text, "it is not due before its start"
     await browser.send(f"{one}/start/begin", {"members": "send"})
     sync = await flow.quiet(once)

@@ -72,7 +72,7 @@ COMPUTED = "the audience 'VIP buyers' is computed, then what has changed is sent
             ONCE,
             None,
             [VIP],
-            "Nothing more is sent automatically: it was to be sent once, at 2026-11-30 05:30 UTC. "
+            "Nothing more is sent automatically: it was to be sent once. "
             'To send what has changed since then: POST …/syncs with {"kind": "incremental"}.',
         ),
         (

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.core import clock
+from app.services.audiences import force_run
 from app.services.periodic.due_schedules import open_due_schedules
 from app.services.syncs import lifecycle
 from app.storage.models import Activation, Audience
@@ -102,3 +104,20 @@ async def test_a_day_of_a_daily_activation(flow: Flow) -> None:
         "Next: at 2031-03-11 05:30 UTC, daily at 06:30 (Europe/Berlin), the audience 'Buyers' is computed, then what "
         "has changed is sent."
     )
+
+
+async def test_an_audience_that_failed_before_the_start_is_named_with_its_reason(
+    flow: Flow,
+) -> None:
+    await define(flow, "SELECT 'a' AS profile_id UNION ALL SELECT 'a'")
+    async with flow.platform.unit_of_work() as session:
+        run = await force_run(
+            session, flow.space_id, flow.audience_id, actor=ACTOR, now=clock.now()
+        )
+    assert (await flow.finished(run.id)).state == "failed"
+    activation = await flow.activate()
+    note = await note_of(flow, activation)
+    assert note.startswith(
+        "Nothing has been sent yet: the audience 'Buyers' could not be computed, so it has no members: profile_id must be unique"
+    )
+    assert "The activation waits until a run of it is complete. Next: " in note
