@@ -166,9 +166,9 @@ def measure(repeats: int, scale: float) -> Figures:
     ):
         make_one_of_each(running, receiver)
         asyncio.run(fill_database(url, scale))
-        left_out = make_left_out(running, receiver)
         sign_in(http, running.headers["Authorization"].removeprefix("Bearer "))
         pages = find_pages(http, f"/console/spaces/{running.space_id}")
+        left_out = make_left_out(running, receiver)
         pages[_kind(left_out)] = left_out
         return _read_all(http, pages, peer, f"/{running.space_id}", repeats)
 
