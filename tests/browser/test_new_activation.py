@@ -81,6 +81,8 @@ async def test_a_messy_file_becomes_two_lists(
         assert await page.get_by_label("What tells people apart?").input_value() == "Kunden-ID"
         await user.click("button", "Create the audience")
         await _reloaded_until(page, "row", "23", scripts)
+        assert await page.get_by_text("is being computed").count() == 0, "the message has ended"
+        assert not await page.locator("#file").is_visible(), "the form of the upload is closed"
         await user.click("button", "Continue")
 
         assert await page.get_by_label("When is it sent?").input_value() == "once", "it is proposed"
