@@ -194,7 +194,6 @@ async def _change(visit: Visit, change: Callable[..., Awaitable[T]]) -> T:
         activation_id,
         sync_id,
         actor=visit.caller.actor,
-        now=visit.now,
     )
 
 
@@ -203,7 +202,7 @@ async def approve(visit: Visit) -> Done:
     typed = visit.sent("exits").replace(",", "")
     if not typed.isdecimal() or len(typed) > 12:
         raise Invalid("Type the number of members that leave.", field="exits")
-    sync = await _change(visit, partial(syncs.approve_sync, exits=int(typed)))
+    sync = await _change(visit, partial(syncs.approve_sync, exits=int(typed), now=visit.now))
     return Done(_address(visit), f"Sync {sync.number} was approved.")
 
 
