@@ -221,7 +221,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "sync_state": {state.value: words for state, words in SYNC_WORDS.items()},
     "mode": {
-        Mode.MAINTAIN: "Keep equal: add who enters, remove who leaves",
+        Mode.MAINTAIN: "Keep equal: add and remove",
         Mode.APPEND: "Only add: nobody is removed",
         Mode.REMOVE: "Remove these members, add nobody",
     },

@@ -19,7 +19,7 @@ ROLES: Mapping[str, str] = {
     "phone": "Phone number",
     "user_id": "User id at the destination",
     "trait": "Property",
-    "none": "Left out",
+    "none": "Not a property",
 }
 CONVERTED = "converted"  # a property, by the conversion of its column
 IDENTIFIERS = ("email", "phone", "user_id")

@@ -128,7 +128,7 @@ async def test_a_reader_sees_the_options_without_a_form(visitor: Browser) -> Non
     activation = await visitor.flow.activate()
     page = await visitor.open(f"{_path(visitor, activation)}?tab=options")
     assert page.text.count('method="post"') == 1, "only the sign-out"
-    assert "Mode Keep equal: add who enters, remove who leaves" in visitor.text
+    assert "Mode Keep equal: add and remove" in visitor.text
     refused = await visitor.post(
         f"{_path(visitor, activation)}/options", visitor.form("/console/sign-out")
     )

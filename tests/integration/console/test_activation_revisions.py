@@ -70,7 +70,7 @@ async def test_a_revision_is_read_and_returned_to(browser: Browser) -> None:
     page = await browser.open(f"{path}?tab=revisions")
     assert "Properties: plan becomes → plan, city" in browser.text
     assert (
-        "Mode: Keep equal: add who enters, remove who leaves becomes → Only add: nobody is removed"
+        "Mode: Keep equal: add and remove becomes → Only add: nobody is removed"
         in browser.text
     )
     assert "Split: nothing becomes → A 90, control 10 (not sent)" in browser.text
