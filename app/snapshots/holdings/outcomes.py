@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,12 @@ from app.snapshots.holdings.kept_values import (
 from app.snapshots.holdings.outcome_marks import OutcomeMarks, with_renamed
 from app.snapshots.holdings.renamed import RENAMED, RenameCheck, Renamed, find_renamed_changes
 
-_HELD = pa.array([Held.YES.value, Held.MAYBE.value])
 _REPETITIVE = (*REPETITIVE, "kind", "disposition", "code", "message", "batch", "sync_number")
+
+
+@cache  # when it is needed: the first array of a process imports pandas where that is installed
+def _held_values() -> pa.Array:
+    return pa.array([Held.YES.value, Held.MAYBE.value])
 
 
 def fold_outcome(
@@ -195,7 +199,7 @@ class _Counter:
         self._rows.update({one["values"]: one["counts"] for one in counts.to_pylist()})
         changed = rows.filter(pc.is_valid(rows["held"]))
         for held, sync, sign in (("held", "sync", 1), ("old_held", "old_sync", -1)):
-            is_held: Any = pc.is_in(changed[held], _HELD)
+            is_held: Any = pc.is_in(changed[held], _held_values())
             is_assumed: Any = pc.and_(is_held, pc.is_null(changed[sync]))
             self._held += sign * (pc.sum(is_held).as_py() or 0)
             self._assumed += sign * (pc.sum(is_assumed).as_py() or 0)

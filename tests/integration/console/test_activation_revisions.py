@@ -69,10 +69,7 @@ async def test_a_revision_is_read_and_returned_to(browser: Browser) -> None:
     path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
     page = await browser.open(f"{path}?tab=revisions")
     assert "Properties: plan becomes → plan, city" in browser.text
-    assert (
-        "Mode: Keep equal: add and remove becomes → Only add: nobody is removed"
-        in browser.text
-    )
+    assert "Mode: Keep equal: add and remove becomes → Only add: nobody is removed" in browser.text
     assert "Split: nothing becomes → A 90, control 10 (not sent)" in browser.text
     assert "The first settings" in browser.text
     assert "Return to version 3" not in browser.text, "it is the current one"

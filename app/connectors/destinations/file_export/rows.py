@@ -155,10 +155,19 @@ def _fitting(value: Any, kind: pa.DataType) -> Any:
             raise TypeError
         if pa.types.is_decimal(kind):
             return _exact(value, kind)
-        number = float(value)
-        return int(value) if pa.types.is_integer(kind) else number
+        return _whole(value) if pa.types.is_integer(kind) else float(value)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise CannotEncode(f"{type(value).__name__} does not fit a column of {kind}") from error
+
+
+def _whole(value: Any) -> int:
+    """Return a number as a whole one. Raises ValueError if it has a fraction, or more than 64 bits."""
+    number = int(value)
+    if isinstance(value, float) and number != value:
+        raise ValueError
+    if not -(2**63) <= number < 2**63:
+        raise ValueError
+    return number
 
 
 def _exact(value: Any, kind: pa.DataType) -> Decimal:

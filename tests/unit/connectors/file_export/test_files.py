@@ -312,6 +312,29 @@ class TestParquet:
         assert exports.manifest()["rows"] == 3
         assert exports.manifest()["leftOut"] == 1
 
+    @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 2.0**63, 2.5, "3.5", "1e400", True])
+    async def test_what_is_no_whole_number_of_64_bits_leaves_its_row_out(
+        self, tmp_path: Path, value: Any
+    ) -> None:
+        rows = [*ROWS[:1], create_delivery("p9", traits={"orders": value}), *ROWS[1:]]
+        for format in ("csv", "parquet"):
+            folder = tmp_path / format
+            folder.mkdir()
+            exports, receipts = await download(folder, file_call(), rows, format=format)
+            kind = type(value).__name__
+            assert {i: r.message for i, r in receipts.rejected.items()} == {
+                1: f"orders: {kind} does not fit a column of int64"
+            }
+            assert exports.manifest()["rows"] == 3
+
+    @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), 3.0, "-4"])
+    async def test_whole_numbers_of_64_bits_are_written(self, tmp_path: Path, value: Any) -> None:
+        rows = [create_delivery("p9", traits={"orders": value})]
+        exports, receipts = await download(tmp_path, file_call(), rows, format="parquet")
+        assert not receipts.rejected
+        table = pq.read_table(io.BytesIO(exports.data()))
+        assert table["orders"].to_pylist() == [int(value)]
+
 
 class TestSnapshot:
     async def test_holds_all_members(self, tmp_path: Path) -> None:
