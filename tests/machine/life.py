@@ -157,7 +157,7 @@ class Life:
         if sync is not None:
             async with self.platform.unit_of_work() as session:
                 await syncs.cancel_sync(
-                    session, self.flow.space_id, self.activation, sync.id, **_by()
+                    session, self.flow.space_id, self.activation, sync.id, actor=ACTOR
                 )
 
     async def approve(self) -> bool:
@@ -176,7 +176,7 @@ class Life:
             for sync in ended:
                 async with self.platform.unit_of_work() as session:
                     await syncs.retry_sync(
-                        session, self.flow.space_id, self.activation, sync.id, **_by()
+                        session, self.flow.space_id, self.activation, sync.id, actor=ACTOR
                     )
         except Conflict:
             return False

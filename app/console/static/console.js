@@ -82,6 +82,37 @@ for (const zone of document.querySelectorAll("[data-zone]"))
   if (zone.value === "UTC" && !location.search.includes("frequency.zone"))
     zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
 
+// The settings of a new activation stay when the browser goes back and the user goes on again: the address of an earlier step,
+// which a browser remembers, has none of them. They belong to the audience and the account that they were chosen for.
+const SETTINGS = "settings of a new activation";
+const draftOf = (fields) => JSON.stringify([fields.getAll("audience"), fields.getAll("destination")]);
+
+function keepSettings(form) {
+  const fields = new FormData(form);
+  const draft = draftOf(fields);
+  for (const other of form.querySelectorAll("[data-other-steps] input")) fields.delete(other.name);
+  fields.delete("form_token");
+  sessionStorage.setItem(SETTINGS, JSON.stringify({ draft, fields: [...fields] }));
+}
+
+function addSettings(form) {
+  const kept = JSON.parse(sessionStorage.getItem(SETTINGS) ?? "null");
+  const own = new FormData(form);
+  if (!kept || kept.draft !== draftOf(own)) return;
+  for (const [name, value] of kept.fields)
+    if (!own.has(name)) form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+}
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-draft-settings]");
+  if (form) keepSettings(form);
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("[data-draft-settings]") && event.submitter?.formMethod !== "get") sessionStorage.removeItem(SETTINGS);
+  if (form.matches("[data-step=destination]")) addSettings(form);
+});
+
 // A form is sent once: a second click does nothing.
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "post") return;
