@@ -143,7 +143,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         LeftOut.NO_CONSENT: "without consent",
         LeftOut.CONTROL: "in the part of the split that is not sent",
         LeftOut.NO_IDENTIFIER: "without a valid identifier that the destination uses",
-        LeftOut.PHONE_WITHOUT_COUNTRY: "without another valid identifier (such as an e-mail address), and with a phone number without its country",
+        LeftOut.PHONE_WITHOUT_COUNTRY: "without a usable e-mail address or other identifier; the phone number has no country",
         LeftOut.SHARED_KEY: "with the same identifier as another member",
         LeftOut.REFUSED_BEFORE: "refused by the destination before, and unchanged",
         LeftOut.LIST_NOT_CREATED: "leave a list that does not exist yet",

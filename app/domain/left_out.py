@@ -32,7 +32,7 @@ OF_EXITS = frozenset({LeftOut.LIST_NOT_CREATED, LeftOut.HELD_BY_ANOTHER})
 #: Why one member, or its key, is left out, in a sentence.
 SENTENCES: Mapping[LeftOut, str] = {
     LeftOut.NO_IDENTIFIER: "It has no valid value of an identifier that the activation uses.",
-    LeftOut.PHONE_WITHOUT_COUNTRY: "No other identifier (such as an e-mail address) is valid, and its phone number has no country.",
+    LeftOut.PHONE_WITHOUT_COUNTRY: "No identifier is valid: there is no usable e-mail address or other identifier, and the phone number has no country.",
     LeftOut.NO_CONSENT: "It has not given the consent that the activation requires.",
     LeftOut.CONTROL: "It is in an arm of the split that is not sent.",
     LeftOut.SHARED_KEY: "Another member has the same identifier.",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, TimeoutError
 
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
@@ -173,7 +173,11 @@ async def _reloaded_until(page: Page, role: Any, text: str, scripts: bool) -> No
         return
 
     async def look() -> bool:
-        await page.reload()
-        return await found.count() > 0
+        try:
+            await found.wait_for(timeout=1_000)  # while the next page comes, too
+        except TimeoutError:
+            await page.reload()
+            return False
+        return True
 
-    await eventually(look, 20, every=0.5)
+    await eventually(look, 30, every=0.1)

@@ -26,7 +26,7 @@ class LeftOutMemberOutput(Output):
         str,
         about(
             "The reason in a sentence.",
-            "No other identifier (such as an e-mail address) is valid, and its phone number has no country.",
+            "No identifier is valid: there is no usable e-mail address or other identifier, and the phone number has no country.",
         ),
     ]
     arm: Annotated[

@@ -65,7 +65,7 @@ def _when_enabled(activation: Activation, now: datetime) -> str:
             return f" The requested resync is sent at {in_words(moment)}, if it is enabled then."
         return " The requested resync starts when it is enabled."
     if activation.baseline_wanted:
-        return " When it is enabled, the members of that moment count as already there, and only later changes are sent."
+        return " If it is enabled without sending its members first, they count as already there, and only later changes are sent."
     return ""
 
 

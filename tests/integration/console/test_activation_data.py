@@ -187,12 +187,12 @@ async def test_the_country_of_phone_numbers_is_chosen_where_a_dry_run_says_that_
     assert f'href="{path}?tab=mapping#connection-settings"' in page.text
     assert "p0@example.com email" in browser.text
     assert (
-        "1 without another valid identifier (such as an e-mail address), and with a phone number without"
+        "1 without a usable e-mail address or other identifier; the phone number has no country"
         in browser.text
     )
     await browser.open("profile?search=p1")
     assert (
-        "No other identifier (such as an e-mail address) is valid, and its phone number has no country."
+        "No identifier is valid: there is no usable e-mail address or other identifier, and the phone number has no country."
         in browser.text
     )
     save, fields = await _opened(browser, activation, "connection")

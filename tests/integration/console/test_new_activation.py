@@ -136,7 +136,7 @@ async def test_members_that_cannot_be_sent_make_the_estimate_a_warning(browser: 
     draft = _draft(browser, audience=other.audience_id)
     page = await browser.open(_step(browser, "destination", **draft))
     assert (
-        "1 of 2 members can be sent. 1: without another valid identifier (such as an e-mail address)"
+        "1 of 2 members can be sent. 1: without a usable e-mail address or other identifier; the phone number has no country"
         in browser.text
     )
     assert '<div class="message warn">' in page.text

@@ -54,7 +54,7 @@ async def test_the_first_delivery_after_each_run(flow: Flow) -> None:
     await flow.members(range(1204))
     activation = await flow.activate(enabled=False)
     assert await note_of(flow, activation) == (
-        "Disabled: nothing is sent. When it is enabled, the members of that moment count as already there, and only later "
+        "Disabled: nothing is sent. If it is enabled without sending its members first, they count as already there, and only later "
         "changes are sent."
     )
     await change(flow, activation, enabled=True, state="active")
