@@ -70,7 +70,7 @@ def plan_test(
     ``everybody`` is ``spec`` by :func:`without_exclusions`; ``spec`` shows for which reasons a sync leaves it out.
     """
     profile_id = who if isinstance(who, str) else who.entity_id or who.profile_id
-    picked = pick_member(cursor, sources, profile_id, folder)
+    picked = pick_member(cursor, spec, sources, profile_id, folder)
     is_member = bool(picked)
     if isinstance(who, Sample):
         picked = write_sample(cursor, _row(who, folder), folder, linked=who.entity_id is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.column_names import spellings
@@ -31,18 +32,21 @@ class Field:
         return self.entry.map_to or self.entry.external_id
 
 
+def entries_of(spec: PlanSpec, whole: Members) -> Sequence[KeyField]:
+    """Return the entries of a specification; all identifiers if keys are member ids and none are given."""
+    if spec.fields or spec.key != "member":
+        return spec.fields
+    return [
+        KeyField(kind, "last", "email" if kind == "email" else "text") for kind in whole.identifiers
+    ]
+
+
 def key_fields(spec: PlanSpec, whole: Members) -> list[Field]:
-    """Return the fields of a specification; all identifiers if keys are member ids and none are given."""
-    entries = spec.fields
-    if not entries and spec.key == "member":
-        entries = [
-            KeyField(kind, "last", "email" if kind == "email" else "text")
-            for kind in whole.identifiers
-        ]
+    """Return the fields of a specification, with their values in one membership."""
     region = _region(spec, whole)
     return [
         Field(entry, _values(entry, whole, region), f"_v{index}", _national(entry, whole, region))
-        for index, entry in enumerate(entries)
+        for index, entry in enumerate(entries_of(spec, whole))
     ]
 
 

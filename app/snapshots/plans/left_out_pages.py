@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from app.domain.left_out import LeftOut
-from app.snapshots.engine import MEMBER, Cursor, KeyField, PlanSpec, sql_name, sql_text
+from app.snapshots.engine import MEMBER, Cursor, PlanSpec, sql_name, sql_text
 from app.snapshots.membership import Members
-from app.snapshots.plans.key_fields import given_values
+from app.snapshots.plans.key_fields import entries_of, given_values
 from app.snapshots.plans.left_out import PlannedFrom, left_out_rows
 from app.snapshots.plans.wanted import Wanted
 from app.snapshots.plans.wanted_rows import arm_sql
@@ -99,9 +99,8 @@ def _values(
 
 def _shown(spec: PlanSpec, whole: Members) -> str | None:
     """Return the expression of a member's values as a JSON object, None if there are no such columns."""
-    fields = spec.fields or [KeyField(name) for name in whole.identifiers]
     values: dict[str, str] = {}
-    for entry in fields:
+    for entry in entries_of(spec, whole):
         given = given_values(entry, whole)
         if given is not None:
             values[entry.external_id] = (

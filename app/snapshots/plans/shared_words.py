@@ -8,19 +8,18 @@ from dataclasses import replace
 
 from app.domain.absent_words import SHARED_WORDS
 from app.domain.normalise import folded_sql, word_sql
-from app.snapshots.engine import Cursor, KeyField, PlanSpec
+from app.snapshots.engine import Cursor, PlanSpec
 from app.snapshots.membership import Members
-from app.snapshots.plans.key_fields import given_values
+from app.snapshots.plans.key_fields import entries_of, given_values
 
 _LONGEST = max(map(len, SHARED_WORDS)) + 8  # bytes, with some blanks at the ends
 
 
-def with_shared(cursor: Cursor, whole: Members, spec: PlanSpec | None = None) -> Members:
-    """Mark the words that two rows share in an id. ``spec`` names the ids; without it all identifiers are searched."""
-    fields = spec.fields if spec else [KeyField(name) for name in whole.identifiers]
+def with_shared(cursor: Cursor, whole: Members, spec: PlanSpec) -> Members:
+    """Mark the words that two rows share in an id of the specification."""
     found = {
         f"{entry.external_id}:{word}"
-        for entry in fields
+        for entry in entries_of(spec, whole)
         if entry.normaliser == "text" and (given := given_values(entry, whole)) is not None
         for word in _shared(cursor, whole, given)
     }

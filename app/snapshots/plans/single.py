@@ -28,26 +28,26 @@ from app.snapshots.plans.shared_words import with_shared
 
 
 def pick_member(
-    cursor: Cursor, sources: Sequence[LocalManifest], profile_id: str, folder: Path
+    cursor: Cursor, spec: PlanSpec, sources: Sequence[LocalManifest], profile_id: str, folder: Path
 ) -> list[LocalManifest]:
     """Write the sources with one member only: the one with this id, else the first of this profile.
 
     Returns an empty list if there is no such member.
     """
     member_id = _member_id(cursor, sources, profile_id)
-    return [] if member_id is None else pick_rows(cursor, sources, member_id, folder)
+    return [] if member_id is None else pick_rows(cursor, spec, sources, member_id, folder)
 
 
 def pick_rows(
-    cursor: Cursor, sources: Sequence[LocalManifest], member_id: str, folder: Path
+    cursor: Cursor, spec: PlanSpec, sources: Sequence[LocalManifest], member_id: str, folder: Path
 ) -> list[LocalManifest]:
-    """Write the sources with the rows of one member id only, as a planner reads them."""
+    """Write the sources with the rows of one member id only, as a planner with this specification reads them."""
     picked = []
     for number, source in enumerate(sources):
         out = folder / f"source-{number}.parquet"
         whole = members_relation(cursor, source)
         query = f"SELECT * FROM {whole.sql} AS rows WHERE member_id = {sql_text(member_id)}"
-        metadata = format_metadata(FileFormat.MEMBERS, marks=with_shared(cursor, whole).marks)
+        metadata = format_metadata(FileFormat.MEMBERS, marks=with_shared(cursor, whole, spec).marks)
         cursor.execute(copy_to(query, out, narrow=False, metadata=metadata))
         picked.append(LocalManifest(base=(out,)))
     return picked

@@ -62,6 +62,23 @@ def test_a_trait_as_an_identifier(cursor: Cursor, tmp_path: Path) -> None:
     assert stats.left_out == {"no_identifier": 2}
 
 
+def test_all_identifiers_of_member_keys_without_fields(cursor: Cursor, tmp_path: Path) -> None:
+    _, changes, _ = planned(cursor, tmp_path, people("none", "None", "u1"), key="member")
+    assert [change.identity for change in changes] == [
+        {"email": "p0@x.io"},
+        {"email": "p1@x.io"},
+        {"email": "p2@x.io", "user_id": "u1"},
+    ]
+
+
+def test_a_picked_member_with_a_trait_as_an_identifier(cursor: Cursor, tmp_path: Path) -> None:
+    rows = [{"profile_id": f"p{n}", "crm": value} for n, value in enumerate(["none", "none"])]
+    spec, out = create_spec(key="identifiers", fields=(KeyField("crm", "last"),)), fresh(tmp_path)
+    picked = pick_member(cursor, spec, [snapshot(cursor, tmp_path, rows)], "p1", tmp_path)
+    stats = write_plan(cursor, spec, picked, LocalManifest(), out)
+    assert (stats.entered, stats.left_out) == (0, {"no_identifier": 1})
+
+
 def test_a_change_that_brings_the_second_row(cursor: Cursor, tmp_path: Path) -> None:
     rows = people("none", "u1")
     stats, _, plan = planned(cursor, tmp_path, rows, **BY_ID)
@@ -76,11 +93,11 @@ def test_a_change_that_brings_the_second_row(cursor: Cursor, tmp_path: Path) -> 
         ("entered", "p2@x.io"),
     ]
     # An explanation of one of the two finds what a sync finds.
-    picked = pick_rows(cursor, [both], "p0", tmp_path)
+    picked = pick_rows(cursor, create_spec(**BY_ID), [both], "p0", tmp_path)
     write_plan(cursor, create_spec(**BY_ID), picked, LocalManifest(), out)
     assert [change.key for change in read_plan(None, out, 0, 10)] == ["p0@x.io"]
     # A test send of one of the two finds what a sync finds.
-    picked = pick_member(cursor, [both], "p2", tmp_path)
+    picked = pick_member(cursor, create_spec(**BY_ID), [both], "p2", tmp_path)
     write_single_plan(
         cursor, create_spec(**BY_ID), picked, LocalManifest(), ChangeKind.ENTERED, out
     )

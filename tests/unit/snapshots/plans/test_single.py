@@ -132,10 +132,10 @@ class TestPickMember:
             {"profile_id": "p2", "n": 2},
         ]
         sources = [snapshot(cursor, folder, rows), snapshot(cursor, folder, rows[:1])]
-        picked = pick_member(cursor, sources, "p2", folder)
+        picked = pick_member(cursor, create_spec(), sources, "p2", folder)
         counts = [
             cursor.execute(f"SELECT count(*) FROM '{one.base[0]}'").fetchall()[0][0]
             for one in picked
         ]
         assert counts == [1, 0]
-        assert pick_member(cursor, sources, "p9", folder) == []
+        assert pick_member(cursor, create_spec(), sources, "p9", folder) == []

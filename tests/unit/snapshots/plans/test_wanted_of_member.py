@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.domain.changes import ChangeKind, Mode
@@ -43,13 +43,22 @@ def planned(
     """What the planner says of a membership with this member only."""
     out = fresh(folder)
     stats = write_plan(
-        cursor, spec, pick_member(cursor, [members], profile, folder), LocalManifest(), out
+        cursor, spec, pick_member(cursor, spec, [members], profile, folder), LocalManifest(), out
     )
     changes = list(read_plan(cursor, out, 0, stats.changes)) if stats.changes else []
     return changes, {reason: count for reason, count in stats.left_out.items() if count}
 
 
 @settings(max_examples=50, deadline=None)
+@example(  # a word that two rows share, with all identifiers as fields
+    rows={"p0": {"user_id": "none"}, "p1": {"user_id": "none"}},
+    key="member",
+    fields=(),
+    arms=(),
+    consent=None,
+    mode=Mode.MAINTAIN,
+    sends=frozenset(ChangeKind),
+)
 @given(
     rows=st.dictionaries(st.sampled_from(PROFILES), VALUES, min_size=1, max_size=4),
     key=st.sampled_from(["member", "identifiers"]),
