@@ -293,7 +293,10 @@ class AccountRow:
 
 async def destination_content(visit: Visit, draft: Draft) -> Any:
     """Return the accounts, the catalogue, and of the chosen account its lists and how many members it can receive."""
-    chosen, ids = draft.one("destination"), draft.all("audience")
+    chosen, ids = (
+        draft.one("destination") or await _only_account(visit, draft),
+        draft.all("audience"),
+    )
     reach, reach_fault = None, ""
     lists, lists_fault = None, ""
     if chosen:
@@ -301,7 +304,7 @@ async def destination_content(visit: Visit, draft: Draft) -> Any:
         await visit.session.rollback()
         lists, lists_fault = await read_lists(visit, chosen, visit.asked("search"))
         reach, reach_fault = await _reach(visit, ids, chosen)
-    types = {view.audience.audience_type for view in await chosen_audiences(visit, draft)}
+    types = await _types(visit, draft)
     found = await activations.page_destinations(visit.session, visit.space_id, page_of(visit, ROWS))
     accounts_found = list(found.entries)
     if chosen and all(one.id != chosen for one in accounts_found):
@@ -319,6 +322,19 @@ async def destination_content(visit: Visit, draft: Draft) -> Any:
         "reach": reach,
         "reach_fault": reach_fault,
     }
+
+
+async def _types(visit: Visit, draft: Draft) -> set[str]:
+    return {view.audience.audience_type for view in await chosen_audiences(visit, draft)}
+
+
+async def _only_account(visit: Visit, draft: Draft) -> str:
+    """Return the id of the account if the space has only one, and it fits; else an empty text."""
+    found = await activations.page_destinations(visit.session, visit.space_id, PageRequest(2))
+    if len(found.entries) != 1:
+        return ""
+    row = _account_row(visit, found.entries[0], "", await _types(visit, draft))
+    return "" if row.misfit else str(row.account.id)
 
 
 def _account_row(visit: Visit, account: Any, chosen: str, types: set[str]) -> AccountRow:

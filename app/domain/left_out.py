@@ -29,6 +29,12 @@ class LeftOut(StrEnum):
 #: Reasons that leave out exits. All others leave out members who are in the audience now.
 OF_EXITS = frozenset({LeftOut.LIST_NOT_CREATED, LeftOut.HELD_BY_ANOTHER})
 
+
+def members_left_out(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts by reason of those who are in the audience now."""
+    return {reason: count for reason, count in counts.items() if reason not in OF_EXITS}
+
+
 #: Why one member, or its key, is left out, in a sentence.
 SENTENCES: Mapping[LeftOut, str] = {
     LeftOut.NO_IDENTIFIER: "It has no valid value of an identifier that the activation uses.",

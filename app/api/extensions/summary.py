@@ -69,6 +69,7 @@ def _wire(found: reports.SpaceSummary) -> contract.SummaryOutput:
                 finished_at=row.finished_at,
                 delivered=row.delivered,
                 rejected=row.rejected,
+                left_out=row.members_left_out,
             )
             for row in found.finished
         ],

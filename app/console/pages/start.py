@@ -17,10 +17,12 @@ from app.console.split_arms import has_split, shown_arms
 from app.console.tabs import routes_of
 from app.console.visits import Done, Shown, Visit
 from app.core.errors import Invalid
-from app.domain.left_out import OF_EXITS
+from app.core.pagination import PageRequest
+from app.domain.left_out import members_left_out
 from app.services import activations, audiences, reports, syncs
 
 SAMPLE = 3  # members
+_NAMESAKES = 20  # activations whose names contain the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class StartView:
     waits_until: datetime | None  # the time of a single send, if it is still to come
     arms: Sequence[reports.SplitArm]  # of a complete dry run
     failed: Sequence[FailedAudience]  # without members, so nothing can be sent
+    namesakes: Sequence[reports.Overview]  # other activations of this name, to the same account
     now: datetime
 
     @property
@@ -62,7 +65,7 @@ class StartView:
     def left_out(self) -> Mapping[str, int]:
         """How many of those who are in the audience now would not be sent, by reason."""
         found = (self.dry_run.left_out or {}) if self.dry_run is not None else {}
-        return {reason: count for reason, count in found.items() if reason not in OF_EXITS}
+        return members_left_out(found)
 
     @property
     def members(self) -> int:
@@ -117,6 +120,7 @@ async def show_start(visit: Visit) -> Shown:
         if dry_run is not None and dry_run.report
         else (),
         await _failed(visit, audience_id),
+        await _namesakes(visit, overview.activation),
         visit.now,
     )
     api = [api_of(address)]
@@ -129,6 +133,19 @@ async def show_start(visit: Visit) -> Shown:
 async def _failed(visit: Visit, audience_id: str) -> Sequence[FailedAudience]:
     view = await audiences.get_audience(visit.session, visit.space_id, audience_id)
     return [one for one in await failed_audiences(visit, [view]) if one.is_useless]
+
+
+async def _namesakes(visit: Visit, activation: Any) -> Sequence[reports.Overview]:
+    sought = reports.Sought(name=activation.name, destination_id=activation.destination_id)
+    found = await reports.page_overview(
+        visit.session, visit.space_id, sought, PageRequest(_NAMESAKES)
+    )
+    wanted = activation.name.casefold()
+    return [
+        one
+        for one in found.entries
+        if one.activation.id != activation.id and one.activation.name.casefold() == wanted
+    ]
 
 
 async def dry_run(visit: Visit) -> Done:

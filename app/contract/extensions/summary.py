@@ -85,6 +85,10 @@ class FinishedOutput(Output):
     finished_at: Time = Field(description="When its last sync was completed, in RFC 3339.")
     delivered: int = Field(description="Changes that the sync delivered.", examples=[1204])
     rejected: int = Field(description="Changes that the destination rejected.", examples=[2])
+    left_out: int = Field(
+        description="Members of the audience that the sync left out. Its list of them gives the reasons.",
+        examples=[3],
+    )
 
 
 class ActivityOutput(Output):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 
 from app.core.pagination import Position
 from app.domain.activation_states import ActivationState, Activity
+from app.domain.left_out import members_left_out
 from app.domain.status_words import SILENT_KINDS, TELLING
 from app.domain.sync_states import OPEN_STATES, SyncKind, SyncState
 from app.storage.models import (
@@ -66,7 +67,13 @@ class FinishedSend:
     finished_at: datetime
     delivered: int
     rejected: int
+    left_out: Mapping[str, int]  # by reason
     held: int
+
+    @property
+    def members_left_out(self) -> int:
+        """How many of those who were in the audience were not sent."""
+        return sum(members_left_out(self.left_out).values())
 
 
 class OverviewQueries(Reader):
@@ -126,7 +133,7 @@ class OverviewQueries(Reader):
     async def finished(self, space_id: str, most: int) -> Sequence[FinishedSend]:
         """Return the one-time sends that were sent last, the newest first."""
         newest = (
-            select(Sync.id, Sync.finished_at, Sync.delivered, Sync.rejected)
+            select(Sync.id, Sync.finished_at, Sync.delivered, Sync.rejected, Sync.left_out)
             .where(
                 Sync.space_id == Activation.space_id,
                 Sync.activation_id == Activation.id,
@@ -147,6 +154,7 @@ class OverviewQueries(Reader):
                 newest.c.finished_at,
                 newest.c.delivered,
                 newest.c.rejected,
+                newest.c.left_out,
                 Activation.held,
             )
             .join(

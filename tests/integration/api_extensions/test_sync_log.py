@@ -56,6 +56,7 @@ async def test_the_log_has_all_syncs_newest_first_and_filters_them(desk: Desk) -
     (sent,) = (await desk.data("GET", "summary"))["summary"]["finished"]
     assert (sent["activationId"], sent["delivered"], sent["rejected"]) == (once, 3, 0)
     assert sent["finishedAt"] is not None
+    assert sent["leftOut"] == 0
 
 
 @pytest.mark.parametrize(

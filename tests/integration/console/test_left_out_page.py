@@ -108,6 +108,20 @@ async def test_the_lists_of_a_split_are_named_before_it_is_sent(browser: Browser
     assert f"{name} (none)" not in page.text
 
 
+async def test_home_says_how_many_a_one_time_send_left_out(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.upload(rows(20))
+    once = await flow.activate(resync=True, options={"frequency": {"type": "once"}}, consent="ok")
+    sync = await flow.quiet(once)
+    page = await browser.open("")
+    assert "Delivered Rejected Left out" in browser.text
+    path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{once}"
+    assert f'href="{path}/syncs/{sync.id}/left-out">5</a>' in page.text
+    await flow.sign_in(browser.http)
+    answer = await browser.http.get(f"http://console.test/spaces/{flow.space_id}/summary")
+    assert answer.json()["data"]["summary"]["finished"][0]["leftOut"] == 5
+
+
 async def test_nobody_was_left_out(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))

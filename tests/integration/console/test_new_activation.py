@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -10,10 +11,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from sqlalchemy import select, update
 
 from app.core import clock
+from app.core.ids import new_hex_id
+from app.services.accounts.settings import seal_settings
 from app.services.activations import get_delivery_options
 from app.services.audiences import create_audience, newest_run
-from app.storage.models import ActivationRevision, AudienceSchedule, Dataset
-from tests.flow import ACTOR
+from app.storage.models import ActivationRevision, AudienceSchedule, Dataset, Destination
+from tests.flow import ACTOR, Flow
 from tests.integration.console.conftest import BASE, Browser
 
 
@@ -57,6 +60,26 @@ async def _replace_by_repeated(browser: Browser, dataset: str) -> None:
     await browser.open(address)
     content = b"kundennr;nr;email\nK2;K2;ada@example.com\nK2;K2;bob@example.com\n"
     await browser.attach(f"{address}/replace", "kunden.csv", content)
+
+
+async def _second_account(flow: Flow) -> str:
+    """Create another account in the space; its id."""
+    destination_id = new_hex_id()
+    workspace = await flow.workspace_id()
+    sealed = seal_settings(flow.platform.keyring, workspace, destination_id, {"api_key": "pk_x"})
+    async with flow.platform.unit_of_work() as session:
+        session.add(
+            Destination(
+                space_id=flow.space_id,
+                id=destination_id,
+                slug="klaviyo",
+                name="Shop",
+                settings=sealed,
+                created_by=ACTOR,
+                updated_by=ACTOR,
+            )
+        )
+    return destination_id
 
 
 async def test_a_step_continues_only_with_what_fits(browser: Browser) -> None:
@@ -147,6 +170,18 @@ async def test_members_that_cannot_be_sent_make_the_estimate_a_warning(browser: 
     assert '<div class="message warn">' not in page.text
 
 
+async def test_the_only_account_is_chosen_already(browser: Browser) -> None:
+    await browser.flow.members(range(3))
+    draft = {**_draft(browser), "destination": ""}
+    page = await browser.open(_step(browser, "destination", **draft))
+    assert "3 of 3 members can be sent." in browser.text
+    assert f'value="{browser.flow.destination_id}" checked' in page.text
+    await _second_account(browser.flow)
+    page = await browser.open(_step(browser, "destination", **draft))
+    assert "members can be sent" not in browser.text
+    assert " checked" not in page.text
+
+
 async def test_settings_are_saved_as_a_disabled_activation_with_a_dry_run(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload(
@@ -219,6 +254,27 @@ async def test_a_start_asks_what_happens_to_the_members(browser: Browser) -> Non
         await browser.send(f"{path}/begin", {"members": choice})
         assert "Test is enabled." in browser.text
         assert (await flow.quiet(activation)).delivered == sent
+        await browser.open(path)
+        assert "is what would be sent if all members were sent again" in browser.text
+
+
+async def test_a_start_names_an_activation_that_could_be_the_same(browser: Browser) -> None:
+    flow = browser.flow
+    await flow.members(range(3))
+    other = replace(flow, destination_id=await _second_account(flow))
+    words = "Another activation has this name, and sends to the same account"
+    pages: list[str] = []
+    found: list[str] = []
+    for owner in (flow, other, flow):
+        one = await owner.activate(enabled=False)
+        path = f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{one}"
+        pages.append((await browser.open(f"{path}/start")).text)
+        assert (words in browser.text) == (len(found) == 2), (
+            "the third one has the name of the first"
+        )
+        found.append(path)
+    assert f'href="{found[0]}"' in pages[-1]
+    assert f'href="{found[1]}"' not in pages[-1]
 
 
 async def test_a_review_says_what_is_wrong_with_addresses(browser: Browser) -> None:
