@@ -38,7 +38,7 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
     "port": str(PORT),
     "max_connections": "200",
-    "shared_buffers": "32MB",  # what is read again is in the system's cache, too, which serves all processes
+    "shared_buffers": "24MB",  # what is read again is in the system's cache, too, which serves all processes
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",

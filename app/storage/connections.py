@@ -19,7 +19,7 @@ from app.core.database_url import DatabaseAddress
 
 # R25: a query to a server that hangs must time out. R27: a lost client must not keep its locks.
 COMMAND_TIMEOUT = 10.0
-UNUSED = 300.0  # seconds without use after which the server closes a connection
+UNUSED = 120.0  # seconds without use after which the server closes a connection
 # What a role or a database may have as its own defaults must not decide how the service works: locks are waited for and
 # rows are read again (R7), which another isolation refuses, and a short limit of time ends a migration for ever.
 SESSION = {

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from app.snapshots.engine import MEDIUM_ROWS, Cursor, TooMuchMemory, Upload, lane_of
+from app.snapshots.engine import engine as engine_module
 from app.snapshots.engine.engine import SMALL_BYTES, Engine
 
 ENDLESS = "SELECT sum(a.range % (b.range + 1)) FROM range(10000000) a, range(10000000) b"
@@ -231,3 +232,31 @@ def full_in_this_process(cursor: Cursor, upload: Upload, process: int) -> bool:
     if os.getpid() == process:
         raise duckdb.OutOfMemoryException("full")
     return upload.path.is_file()
+
+
+async def test_the_instance_is_opened_anew_after_many_calls_while_none_runs(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "RENEWED_AFTER", 3)
+
+    def make(cursor: Cursor) -> None:
+        cursor.execute("CREATE TABLE kept (i INTEGER)")
+
+    def tables(cursor: Cursor) -> int:
+        return len(cursor.execute("FROM duckdb_tables()").fetchall())
+
+    begun, ended = threading.Event(), threading.Event()
+
+    def wait(cursor: Cursor) -> int:
+        begun.set()
+        ended.wait()
+        return tables(cursor)
+
+    await engine.run(make)
+    long = asyncio.create_task(engine.run(wait))
+    await asyncio.to_thread(begun.wait)
+    assert [await engine.run(tables, lane="small") for _ in range(5)] == [1] * 5
+    ended.set()
+    assert await long == 1, "a call that runs keeps its instance"
+    assert await engine.run(tables) == 0
+    assert await engine.run(number, 1) == 2
