@@ -14,7 +14,8 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from app.domain.absent_words import ABSENT_WORDS, is_absent
+from app.domain.absent_words import ABSENT_WORDS, ONE_LETTER, is_absent, word_of
+from app.domain.column_names import spellings
 from app.domain.email_addresses import PLAIN, PLAIN_BYTES, valid_email
 from app.domain.phone_numbers import (
     FILLING,
@@ -35,6 +36,14 @@ _BEGINNINGS = "".join(
 )
 _LENGTHS = ", ".join(map(str, sorted({len(word) for word in ABSENT_WORDS})))
 _ASCII_FILLING = "".join(character for character in FILLING if character.isascii())
+
+
+def default_normaliser(identifier: str) -> Normaliser:
+    """Return how an identifier is normalised for a destination that takes members with all their identifiers.
+
+    Phone numbers stay as they are written: such a destination has no country for national ones.
+    """
+    return "email" if spellings("email", [identifier]) else "text"
 
 
 def normalise(
@@ -65,10 +74,14 @@ def normalise_sql(
 
 
 def word_sql(expression: str, words: Collection[str]) -> str:
-    """Return the condition that a text, without blanks at its ends and in lower case, is one of some words."""
+    """Return the condition that a text, without blanks at its ends and in any case, is one of some words."""
     # A pattern, because the engine turns a long list after IN into a join, which costs far more.
-    pattern = _quoted("|".join(map(re.escape, sorted(words))))
-    return f"regexp_full_match({folded_sql(expression)}, {pattern})"
+    pattern = "|".join(map(re.escape, sorted(set(map(word_of, words)))))
+    folded = folded_sql(expression)
+    for letter, plain in ONE_LETTER.items():
+        if plain in pattern:
+            folded = f"replace({folded}, {_quoted(letter)}, {_quoted(plain)})"
+    return f"regexp_full_match({folded}, {_quoted(pattern)})"
 
 
 def folded_sql(expression: str) -> str:
@@ -101,12 +114,12 @@ def _phone_sql(expression: str, region: str) -> str:
 
 
 def _plain_phone(expression: str) -> str:
-    prefixed = f"""CASE WHEN {_begins_sql(expression, prefixed_beginnings())}
+    prefixed = f"""CASE WHEN {begins_sql(expression, prefixed_beginnings())}
         THEN regexp_matches({expression}, {_quoted("^" + prefix_pattern())}) ELSE false END"""
     return f"(regexp_full_match({expression}, {_quoted(plain_pattern())}) AND NOT {prefixed})"
 
 
-def _begins_sql(expression: str, beginnings: Iterable[str]) -> str:
+def begins_sql(expression: str, beginnings: Iterable[str]) -> str:
     """Return the condition that a text has one of some ASCII beginnings. Comparisons cost a tenth of a pattern."""
     ranges = [(one, one[:-1] + chr(ord(one[-1]) + 1)) for one in beginnings]
     return "({})".format(

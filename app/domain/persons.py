@@ -15,6 +15,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from app.domain.text_forms import folded, trimmed
+
 ERASED = "[erased]"
 MOST_TEXTS = 200  # names of one person; more would be a group of persons, or a fault of the data
 _SHORTEST_MIXED, _SHORTEST_NUMBER = 6, 9  # characters
@@ -65,11 +67,6 @@ def is_contact_column(name: str) -> bool:
 
 def _is_id_key(name: str) -> bool:
     return _PLAIN_NAME.sub("", name.lower()) in _ID_KEYS
-
-
-def folded(text: str) -> str:
-    """Return a text as it is compared: without blanks at its ends, in lower case."""
-    return text.strip().lower()
 
 
 def is_distinctive(text: str) -> bool:
@@ -130,7 +127,7 @@ class Person:
     def anywhere(self) -> tuple[str, ...]:
         """The distinctive names, also as they are written in addresses, in base64, and as hashes that partners take."""
         named = self.distinctive
-        spelled = {text.strip().encode() for text in self.spelled if is_distinctive(text)}
+        spelled = {trimmed(text).encode() for text in self.spelled if is_distinctive(text)}
         spelled |= {text.encode() for text in named}
         return tuple(
             sorted(

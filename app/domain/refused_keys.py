@@ -7,7 +7,8 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from app.domain.text_forms import BLANKS
+from app.domain.normalise import folded_sql
+from app.domain.text_forms import folded
 
 #: A telephone number, however it is written: its digits count.
 NUMBER = r"\+?[0-9][0-9 ()/.-]{5,}[0-9]"
@@ -28,7 +29,7 @@ class RefusedKeys:
 
 def refusal_form(text: str) -> str:
     """Return the form of an id or identifier that is compared: in lower case, of a telephone number its digits."""
-    plain = text.strip(BLANKS).lower()
+    plain = folded(text)
     return re.sub(r"[^0-9]", "", plain).lstrip("0") if re.fullmatch(NUMBER, plain) else plain
 
 
@@ -39,7 +40,7 @@ def refusal_digest(key: bytes, text: str) -> bytes:
 
 def refused_sql(expression: str, refused: RefusedKeys) -> str:
     """Return SQL of the engine for :meth:`RefusedKeys.refuses` of a text."""
-    plain = f"lower(trim({expression}, {_quoted(BLANKS)}))"
+    plain = folded_sql(expression)
     digits = f"ltrim(regexp_replace({plain}, '[^0-9]', '', 'g'), '0')"
     form = f"CASE WHEN regexp_full_match({plain}, {_quoted(NUMBER)}) THEN {digits} ELSE {plain} END"
     padded = refused.key.ljust(_BLOCK, b"\0")

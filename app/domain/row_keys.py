@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from app.domain.absent_words import ABSENT_WORDS
+from app.domain.absent_words import ABSENT_WORDS, word_of
 
 _BLANK = r"\s\p{Z}\p{C}"
 _BLANKS = f"[{_BLANK}]*"
@@ -50,6 +50,17 @@ def is_usable_sql(key: str) -> str:
 
 def has_value_sql(key: str, words: Collection[str] = ()) -> str:
     """Return the condition that a key is a value: neither empty nor a word for "no value". ``words`` are a space's own."""
-    absent = "|".join(map(re.escape, sorted({*ABSENT_WORDS, *words})))
+    own = (re.escape(word) for word in set(map(word_of, words)))
+    absent = "|".join(sorted({*map(re.escape, ABSENT_WORDS), *map(_in_any_case, own)}))
     pattern = f"{_BLANKS}({absent})?{_BLANKS}".replace("'", "''")
     return f"NOT regexp_full_match({key}, '{pattern}', 'i')"
+
+
+def _in_any_case(pattern: str) -> str:
+    """Return the pattern of a word, in lower case, that matches what ``word_sql`` does: also İ and ς, which RE2 does not fold.
+
+    A word of ASCII letters stays as it is: people read it in their definitions.
+    """
+    if pattern.isascii():
+        return pattern
+    return pattern.replace("i", "(?:i\u0307|[i\u0130])").replace("\u03c3", "[\u03c3\u03c2]")

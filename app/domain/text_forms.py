@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import unicodedata
 
 _INVISIBLE = (
@@ -16,12 +17,32 @@ _SPACES = (
 #: Characters that are removed from both ends of a value.
 BLANKS = " \t\n\r\x0b\x0c" + _SPACES + _INVISIBLE
 
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _NO_INVISIBLE = str.maketrans("", "", _INVISIBLE)
 
 
 def trimmed(text: str) -> str:
     """Return the text without blanks and invisible characters at its ends."""
     return text.strip(BLANKS)
+
+
+def lowered(text: str) -> str:
+    """Return the text in lower case, one character at a time, as ``lower`` of the engine has it.
+
+    Python's own ``lower`` makes two characters of ``İ``, and another letter of a Greek ``Σ`` at the end of a word: ``KİRA`` and
+    ``ΝΙΚΟΣ`` would be other texts there than in the engine.
+    """
+    return text.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
+
+
+def ascii_lowered(text: str) -> str:
+    """Return the text with ASCII letters in lower case: two columns with one such name are one column for the engine."""
+    return text.translate(_ASCII_LOWER)
+
+
+def folded(text: str) -> str:
+    """Return the text as it is compared in any case: without blanks at its ends, in lower case. ``folded_sql`` is its SQL."""
+    return lowered(trimmed(text))
 
 
 def visible(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from app.snapshots.engine import (
     StoredFile,
     Upload,
     lane_of,
+    marks_of,
 )
 from app.snapshots.membership import (
     compact_members,
@@ -141,8 +142,9 @@ async def _uploaded(platform: Platform, work: Work) -> Upload:
 async def _compute_patch(platform: Platform, work: Work) -> Computed:
     previous = Manifest.from_json(work.previous.manifest if work.previous else None)
     linked = work.audience.audience_type == "LINKED"
-    add, remove = _folded(work.patches, linked=linked)
     local = await fetch_manifest(platform.objects, previous)
+    beside = marks_of((*local.base, *local.deltas)).beside
+    add, remove = _folded(work.patches, linked=linked, beside=beside)
     rows = platform.engine.scratch_file(".ndjson")
     out = platform.engine.scratch_file(".parquet")
     try:
@@ -185,13 +187,13 @@ def _merged(previous: Snapshot | None, added: SnapshotStats) -> SnapshotStats:
 
 
 def _folded(
-    patches: Sequence[MemberPatch], *, linked: bool
+    patches: Sequence[MemberPatch], *, linked: bool, beside: Collection[str]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Combine patches in the order in which they were accepted: the last change of a member counts."""
     add: dict[str, dict[str, Any]] = {}
     remove: dict[str, None] = {}
     key_name = "entity_id" if linked else "profile_id"
-    added = in_one_spelling([patch.add for patch in patches], linked=linked)
+    added = in_one_spelling([patch.add for patch in patches], linked=linked, beside=beside)
     for rows, patch in zip(added, patches, strict=True):
         for row in rows:
             key = trimmed(str(row[find_column(key_name, row) or key_name]))

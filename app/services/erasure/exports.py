@@ -17,7 +17,8 @@ import orjson
 import pyarrow.parquet as pq
 
 from app.core.objects import ObjectMissing
-from app.domain.persons import Person, folded, is_id_column
+from app.domain.persons import Person, is_id_column
+from app.domain.text_forms import folded
 from app.services.delivery import EXPORTS_FOLDER
 from app.services.erasure.files import Tally
 from app.services.platform import Platform

@@ -11,7 +11,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.pagination import Page, PageRequest
 from app.domain.erasure_states import WORDS, Awaited, ErasureState
-from app.domain.persons import folded
+from app.domain.text_forms import folded, trimmed
 from app.services.erasure.names import Asked, seal_names
 from app.services.platform import wake_erase
 from app.services.tenancy import accept_key, record_event, refuse_keys
@@ -26,11 +26,11 @@ _TYPED = re.compile(rf"({'|'.join(map(re.escape, IDENTIFIERS))}):(.+)", re.DOTAL
 
 def parse_name(text: str) -> Asked:
     """Parse a profile id, or an identifier with its type before a colon: ``email:ada@example.com``. Raises Invalid."""
-    if not text.strip() or len(text) > _LONGEST or not text.isprintable():
+    if not trimmed(text) or len(text) > _LONGEST or not text.isprintable():
         raise Invalid(f"id: 1 to {_LONGEST} printable characters", field="id")
     typed = _TYPED.fullmatch(text)
     kind, name = (typed[1], typed[2]) if typed else (None, text)
-    return Asked(folded(name), kind, spelled=(name.strip(),))
+    return Asked(folded(name), kind, spelled=(trimmed(name),))
 
 
 async def request_erasure(

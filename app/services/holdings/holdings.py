@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from app.storage.repositories.audiences import AudienceRepository
 from app.storage.repositories.connections import ConnectionRepository
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.revisions import RevisionRepository
+from app.storage.repositories.spaces import SpaceRepository
 from app.storage.repositories.syncs import SyncRepository
 
 
@@ -109,12 +111,11 @@ async def seed_holdings(
         activation = await ActivationRepository(session).require(
             space_id, audience_id, activation_id
         )
-        linked = (
-            await AudienceRepository(session).require(space_id, audience_id)
-        ).audience_type == "LINKED"
         await refuse_open_sync(session, activation)
-        spec = await baseline_spec(session, activation)
-        revision_id = activation.revision_id
+        audience = await AudienceRepository(session).require(space_id, audience_id)
+        linked = audience.audience_type == "LINKED"
+        spec = with_everybody(await baseline_spec(session, activation))
+        words = await SpaceRepository(session).absent_words(space_id)
     out = platform.engine.scratch_file(".parquet")
     try:
         async with receive_upload(
@@ -126,22 +127,36 @@ async def seed_holdings(
             announced=announced,
         ) as upload:
             owner = await platform.owner_of(space_id)
+            listed = replace(upload, absent_words=words)
             stats = await platform.engine.run_on_upload(
-                owner, _write_seed, upload, spec, out, linked=linked
+                owner, _write_seed, listed, spec, out, linked=linked
             )
         key = fresh_key(f"{activation_folder(space_id, activation_id)}/holdings", "seed")
         file = await store_file(platform.objects, out, key, stats.rows)
     finally:
         out.unlink(missing_ok=True)
     async with platform.unit_of_work() as session:
-        activation = await ActivationRepository(session).require(
+        locked = await ActivationRepository(session).require(
             space_id, audience_id, activation_id, lock="update"
         )
-        await refuse_open_sync(session, activation)
-        if activation.revision_id != revision_id:
+        await refuse_open_sync(session, locked)
+        if locked.revision_id != activation.revision_id:
             raise Conflict("The activation was changed during the upload; send the list again.")
-        await replace_holdings(session, activation, file, stats, actor=actor, now=now)
-    return activation
+        await replace_holdings(session, locked, file, stats, actor=actor, now=now)
+    return locked
+
+
+def with_everybody(spec: PlanSpec) -> PlanSpec:
+    """Return a specification under which each row has its key: who is at the destination is there without consent, too.
+
+    The next sync then removes those that it does not want. A control group is at the place of the arms, if they have only one.
+    """
+    places = {arm.place for arm in spec.arms if arm.sent}
+    arms = spec.arms
+    if len(places) == 1:
+        (place,) = places
+        arms = tuple(replace(arm, sent=True, place=place) for arm in spec.arms)
+    return replace(spec, consent=None, arms=arms)
 
 
 async def replace_holdings(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.connectors.base import Definition, IdentityField
+from app.domain.normalise import default_normaliser
 from app.mapping import paths_read, plain_path
 from app.services.revision.action import action_of
 from app.services.revision.config import Identifier, Revision
@@ -45,7 +46,7 @@ def _key_field(entry: Identifier, identity: IdentityField | None, column: str | 
     return KeyField(
         external_id=column or entry.external_id,
         strategy=entry.strategy,
-        normaliser=identity.normaliser if identity else "text",
+        normaliser=identity.normaliser if identity else default_normaliser(entry.external_id),
         map_to=entry.map_to or (identity.name if identity else None),
         rule=identity.rule if identity and column is None else None,
     )

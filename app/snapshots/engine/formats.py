@@ -42,7 +42,7 @@ _OLD_COLUMN = "arm"
 #: Columns that version 3 added, with their types: to plans, which have a column ``old_held``, and to rows of holdings.
 _OF_PLANS = {"filled": "VARCHAR", "old_filled": "VARCHAR", "old_unknowns": "UTINYINT"}
 _OF_ROWS = {"filled": "VARCHAR", "unknowns": "UTINYINT"}
-_MARKS = {name: f"activations.{name}" for name in ("spelled", "absent", "shared")}
+_MARKS = {name: f"activations.{name}" for name in ("spelled", "absent", "shared", "beside")}
 
 
 class UnknownFormat(ValueError):
@@ -55,12 +55,14 @@ class Marks:
 
     ``spelled``: traits that are text, and are hashed as the numbers that they spell.
     ``absent``: the space's own words for "no value" when the members were read, in lower case.
+    ``beside``: identifiers whose column has another spelling beside it, which is a trait of another meaning.
     ``shared``: texts such as ``user_id:none``: words that rows of a larger membership, of which this is a part, shared.
     """
 
     spelled: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
 
 
 def format_metadata(

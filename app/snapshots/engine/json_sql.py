@@ -28,7 +28,7 @@ def json_value(expression: str, kind: Any, *, canonical: bool = False, depth: in
         case "decimal":
             return _decimal(expression, kind, canonical)
         case "float" | "double":
-            return _float(expression, canonical)
+            return _float(expression, kind, canonical)
         case "date":
             return f"""'"' || CAST({expression} AS VARCHAR) || '"'"""
         case "timestamp with time zone":
@@ -61,13 +61,16 @@ def _decimal(expression: str, kind: Any, canonical: bool) -> str:
     return f"rtrim(rtrim({plain}, '0'), '.')" if canonical and scale else plain
 
 
-def _float(expression: str, canonical: bool) -> str:
+def _float(expression: str, kind: Any, canonical: bool) -> str:
     number = f"CAST({expression} AS DOUBLE)"
-    shown = (
-        f"format('{{:.12g}}', {number} + 0.0)"
-        if canonical
-        else f"CAST(to_json({number}) AS VARCHAR)"
-    )
+    # Of single precision, 19.99 is the double 19.989999771118164.
+    plain = f"CAST(CAST({expression} AS VARCHAR) AS DOUBLE)" if kind.id == "float" else number
+    shown = f"CAST(to_json({plain}) AS VARCHAR)"
+    if canonical:
+        # Digits beyond the twelfth differ by the order of a sum, except those of whole numbers, such as ids.
+        whole = f"{number} = trunc({number}) AND abs({number}) BETWEEN 1e12 AND {2**53}"
+        exact = f"CAST(CAST({number} AS BIGINT) AS VARCHAR)"
+        shown = f"CASE WHEN {whole} THEN {exact} ELSE format('{{:.12g}}', {number} + 0.0) END"
     return f"CASE WHEN isfinite({number}) THEN {shown} END"
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 
-from app.domain.persons import MOST_TEXTS, folded
+from app.domain.normalise import folded_sql
+from app.domain.persons import MOST_TEXTS
+from app.domain.text_forms import folded, trimmed
 from app.snapshots.engine import Cursor, sql_name, sql_text, stored_relation, stored_schema
 from app.snapshots.holdings import PROFILE, VALUE
 
@@ -27,7 +29,7 @@ class Names:
     @classmethod
     def of(cls, ids: Iterable[str | None], values: Iterable[str | None]) -> Names:
         """Return the names in texts as they were given, each once."""
-        given = [{text.strip() for text in texts if text} for texts in (ids, values)]
+        given = [{trimmed(text) for text in texts if text} for texts in (ids, values)]
         folds = [frozenset(map(folded, texts)) for texts in given]
         return cls(folds[0], folds[1], frozenset(given[0] | given[1]))
 
@@ -106,14 +108,14 @@ def _rows(cursor: Cursor, query: str) -> Sequence[tuple[Any, ...]]:
 
 def _any_of(column: str, texts: Iterable[str]) -> str:
     """Return the condition that a list of texts has one of some folded texts."""
-    each = f"list_transform({sql_name(column)}, lambda x: lower(trim(x)))"
+    each = f"list_transform({sql_name(column)}, lambda x: {folded_sql('x')})"
     return f"list_has_any({each}, {_listed(texts)})" if texts else "false"
 
 
 def in_texts(expression: str, texts: Iterable[str]) -> str:
     """Return the condition that a text is, folded, one of some folded texts."""
     listed = ", ".join(sql_text(text) for text in sorted(texts))
-    return f"lower(trim({expression})) IN ({listed})" if listed else "false"
+    return f"{folded_sql(expression)} IN ({listed})" if listed else "false"
 
 
 def _listed(texts: Iterable[str]) -> str:

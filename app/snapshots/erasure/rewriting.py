@@ -15,10 +15,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.domain.normalise import folded_sql
 from app.domain.persons import Person, is_id_column
 from app.snapshots.engine import Cursor, copy_to, fetch_one, sql_name, sql_text, stored_schema
 from app.snapshots.erasure.names import either, in_texts
 from app.snapshots.holdings import PROFILE, VALUE
+from app.snapshots.membership import REMOVED
 
 _NUMBER = "file_row_number"
 #: Of an emptied row: what stays. All other columns become NULL.
@@ -37,10 +39,15 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """The conditions under which a row is the person's, and those under which a value mentions the person, by column."""
+    """The conditions under which a row is the person's, and those under which a value mentions the person, by column.
+
+    ``leaves``: that a row of the person stays as one that says that its entity left: without it, an earlier file would have the
+    entity again, with the profile that it had before.
+    """
 
     is_persons: str
     mentions: dict[str, str]
+    leaves: str = "false"
 
 
 def erase_person(
@@ -112,6 +119,8 @@ def _without(columns: dict[str, pa.DataType], search: _Search, source: str) -> s
     """Return the query of the rows that stay, in their order."""
     mine = f"coalesce({search.is_persons}, false)"
     numbered = "row" in columns and "k" in columns
+    leaves = search.leaves != "false"
+    kept = _KEPT if numbered else {"member_id"} if leaves else columns.keys()
     shown = []
     for column in columns:
         name = sql_name(column)
@@ -122,10 +131,12 @@ def _without(columns: dict[str, pa.DataType], search: _Search, source: str) -> s
             )
         if numbered and column == "k":
             value = f"CASE WHEN {mine} THEN concat('erased-', \"row\") ELSE {name} END"
-        elif numbered and column not in _KEPT:
+        elif leaves and column == REMOVED:
+            value = f"{name} OR {mine}"
+        elif column not in kept:
             value = f"CASE WHEN {mine} THEN NULL ELSE {value} END"
         shown.append(f"{value} AS {name}")
-    stays = f'NOT {mine} OR "row" IS NOT NULL' if numbered else f"NOT {mine}"
+    stays = f'NOT {mine} OR "row" IS NOT NULL' if numbered else f"NOT {mine} OR {search.leaves}"
     return f"SELECT {', '.join(shown)} FROM {source} WHERE {stays} ORDER BY {_NUMBER}"
 
 
@@ -165,6 +176,9 @@ def _of_stored(
             for column in columns
             if column in mentioning and column not in {"member_id", "profile_id"}
         },
+        f"NOT {in_texts('member_id', person.texts)}"
+        if {REMOVED, "profile_id"} <= columns.keys()
+        else "false",
     )
 
 
@@ -220,7 +234,7 @@ def _has_element(column: str, texts: Sequence[str]) -> str:
     if not texts:
         return "false"
     listed = ", ".join(sql_text(text) for text in texts)
-    each = f"list_transform({sql_name(column)}, lambda x: lower(trim(x)))"
+    each = f"list_transform({sql_name(column)}, lambda x: {folded_sql('x')})"
     return f"list_has_any({each}, [{listed}])"
 
 

@@ -8,11 +8,12 @@ from app.snapshots.membership.members import (
     count_members,
     write_snapshot,
 )
-from app.snapshots.membership.membership import IDENTIFIERS, Members, members_relation
+from app.snapshots.membership.membership import IDENTIFIERS, REMOVED, Members, members_relation
 from app.snapshots.membership.patches import check_patch, in_one_spelling
 
 __all__ = [
     "IDENTIFIERS",
+    "REMOVED",
     "Members",
     "check_patch",
     "compact_members",

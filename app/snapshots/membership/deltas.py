@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.domain.refused_keys import RefusedKeys
-from app.domain.text_forms import trimmed
+from app.domain.text_forms import lowered, trimmed
 from app.snapshots.engine import (
     Counts,
     Cursor,
@@ -21,16 +21,18 @@ from app.snapshots.engine import (
     copy_to,
     fetch_one,
     format_metadata,
+    sql_name,
     sql_text,
 )
 from app.snapshots.membership.absent_values import count_absent
 from app.snapshots.membership.id_faults import id_faults
 from app.snapshots.membership.input_faults import refuse_faulty
 from app.snapshots.membership.member_input import MemberColumns, member_columns, refused_rows
-from app.snapshots.membership.membership import REMOVED, Members, members_relation
-from app.snapshots.reading import open_upload
+from app.snapshots.membership.membership import IDENTIFIERS, REMOVED, Members, members_relation
+from app.snapshots.reading import Source, open_upload
 
 _TOMBSTONES = "tombstones"
+_SPELLED = ("t_", "ent_")  # columns whose names are the user's
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ def write_delta(
     """Write a change of single members as a delta over ``base``.
 
     ``add`` has NDJSON rows that replace whole members, ``remove`` has member ids. Raises Invalid for faulty rows, and if
-    a member is in both. ``absent_words`` are the space's own words for "no value". Rows with ``refused`` keys are left out.
+    a member is in both. ``absent_words`` are the space's own words for "no value". Rows with ``refused`` keys are left out,
+    and such members leave.
     ``members``: how many members ``base`` has, if it is known.
     """
     old = members_relation(cursor, base)
@@ -104,18 +107,49 @@ def _stage_tombstones(cursor: Cursor, remove: Sequence[str]) -> None:
 def _write_additions(
     cursor: Cursor, upload: Upload, old: Members, out: Path, *, linked: bool
 ) -> tuple[MemberColumns, int]:
-    with open_upload(cursor, upload, out) as source:
+    with open_upload(cursor, upload, out) as opened:
+        source = _as_spelled(opened, old)
         columns = member_columns(cursor, source, linked=linked, like=old)
-        marks = Marks(frozenset(columns.spelled), upload.absent_words)
+        marks = Marks(frozenset(columns.spelled), upload.absent_words, beside=columns.beside)
         metadata = format_metadata(FileFormat.MEMBERS, marks=marks)
         rows = f"(SELECT {columns.select}, false AS {REMOVED} FROM {source.sql})"
         keys = refused_rows(columns, upload, linked=linked)
         left_out = fetch_one(cursor, f"SELECT count(*) FROM {rows} WHERE {keys}")[0] if keys else 0
+        gone = _refused_members(rows, keys, old) if keys else f"SELECT * FROM {_TOMBSTONES}"
         query = f"""SELECT * FROM {rows} WHERE {f"NOT {keys}" if keys else "true"}
-            UNION ALL BY NAME SELECT * FROM {_TOMBSTONES} ORDER BY member_id"""
+            UNION ALL BY NAME {gone} ORDER BY member_id"""
         cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
         refuse_faulty(cursor, source, columns, id_faults(out), removed=True)
     return columns, left_out
+
+
+def _refused_members(rows: str, keys: str, old: Members) -> str:
+    """Return the query of the tombstones, with those of members whose new row is refused: no upload would have them."""
+    return f"""(SELECT * FROM {_TOMBSTONES} UNION ALL BY NAME SELECT member_id, true AS {REMOVED} FROM
+        (SELECT member_id FROM {rows} WHERE {keys}) AS refused SEMI JOIN {old.sql} AS known USING (member_id))"""
+
+
+def _as_spelled(source: Source, old: Members) -> Source:
+    """Return the rows with the membership's spelling of traits and entities, if theirs differs in case only.
+
+    Exact names of ids and identifiers stay.
+    """
+    names = [column.removeprefix("t_") for column in old.columns if column.startswith(_SPELLED)]
+    known = {lowered(name): name for name in names}
+
+    def spelled(column: str) -> str:
+        is_exact = column in {*IDENTIFIERS, "profile_id", "entity_id"}
+        return column if is_exact else known.get(lowered(column), column)
+
+    if all(spelled(name) == name for name in source.columns):
+        return source
+    shown = ", ".join(f"{sql_name(name)} AS {sql_name(spelled(name))}" for name in source.columns)
+    return replace(
+        source,
+        sql=f"(SELECT {shown} FROM {source.sql})",
+        columns={spelled(column): kind for column, kind in source.columns.items()},
+        replaced={spelled(column): found for column, found in source.replaced.items()},
+    )
 
 
 def _delta_stats(

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.core.errors import Invalid
-from app.domain.column_names import find_column
+from app.domain.column_names import find_column, spellings
 from app.snapshots.engine import (
     Cursor,
     ReadColumn,
@@ -26,7 +27,7 @@ from app.snapshots.membership.column_values import (
     not_texts_sql,
     with_empty_columns,
 )
-from app.snapshots.membership.kept_types import KeptTypes, enlarge, keep_types
+from app.snapshots.membership.kept_types import KeptTypes, enlarge, keep_types, known_types
 from app.snapshots.membership.membership import IDENTIFIERS, Members
 from app.snapshots.membership.read_columns import Roles, read_columns
 from app.snapshots.reading import (
@@ -57,6 +58,7 @@ class MemberColumns:
     not_texts: Mapping[str, int] = field(
         default_factory=dict
     )  # values that are no identifiers, by column
+    beside: frozenset[str] = frozenset()  # as in ``Marks``
 
     @property
     def narrow(self) -> bool:
@@ -84,7 +86,7 @@ def member_columns(
     required = _required(source, names)
     rest = [column for column in source.columns if column not in required]
     _refuse_two_forms(rest)
-    identifiers = identifier_columns(source, rest)
+    identifiers = identifier_columns(source, rest, like)
     entities = [column for column in rest if linked and column.startswith("ent_")]
     exact = {column for name, column in identifiers.items() if name == column}
     plain = [column for column in rest if column not in {*exact, *entities}]
@@ -97,8 +99,8 @@ def member_columns(
         "id_" + name: identifier_sql(source, name, column) for name, column in identifiers.items()
     }
     typed = {"t_" + column: value for column, value in traits.items()}
-    typed |= _traits(cursor, source, entities, None) if entities else {}
-    kinds = column_types(cursor, f"SELECT {_listed(typed)} FROM {source.sql}") if typed else {}
+    typed |= _traits(cursor, source, entities, {}) if entities else {}
+    kinds = _kinds(cursor, source, typed)
     types = {column: str(kinds["t_" + column]) for column in traits}
     roles = Roles(
         dict(zip(names, required, strict=True)),
@@ -107,7 +109,6 @@ def member_columns(
         types,
         kept.spelled,
     )
-    read = read_columns(source, roles, former, _notations(cursor, source, traits, types))
     return MemberColumns(
         _listed(shown | typed),
         required[0],
@@ -116,9 +117,15 @@ def member_columns(
         list(identifiers),
         kept.spelled,
         kept.changes,
-        read,
+        read_columns(source, roles, former, _notations(cursor, source, traits, types)),
         _not_texts(cursor, source, identifiers),
+        _beside(exact, rest),
     )
+
+
+def _kinds(cursor: Cursor, source: Source, typed: dict[str, str]) -> dict[str, Any]:
+    """Return ``{column: engine type}`` of some expressions over an upload."""
+    return column_types(cursor, f"SELECT {_listed(typed)} FROM {source.sql}") if typed else {}
 
 
 def _notations(
@@ -155,15 +162,13 @@ def _kept(
     cursor: Cursor, source: Source, columns: list[str], like: Members | None, former: Members | None
 ) -> KeptTypes:
     """Return the traits in the types of ``like``, or in those of ``former`` where all values fit."""
-    values = _traits(cursor, source, columns, like)
     if like is None:
-        return keep_types(cursor, source, values, former)
-    kept = KeptTypes(values)
+        return keep_types(cursor, source, _traits(cursor, source, columns, {}), former)
+    known = known_types(cursor, source, columns, like)
+    kept = KeptTypes(_traits(cursor, source, columns, known))
     enlarge(cursor, source, kept)
     kept.changes += [
-        TypeChange(name, str(like.traits[name]), "VARCHAR")
-        for name in kept.spelled
-        if name in like.traits
+        TypeChange(name, str(known[name]), "VARCHAR") for name in kept.spelled if name in known
     ]
     return kept
 
@@ -187,17 +192,29 @@ def _refuse_two_forms(columns: list[str]) -> None:
             )
 
 
-def identifier_columns(source: Source, columns: list[str]) -> dict[str, str]:
+def identifier_columns(
+    source: Source, columns: list[str], like: Members | None = None
+) -> dict[str, str]:
     """Return ``{identifier: column}``. A column in another spelling counts only if it can hold texts.
 
+    In a change of a membership ``like`` that has both spellings, the other one is a trait, also without the exact one.
     Raises Invalid if two columns are spellings of one identifier.
     """
-    found = {name: find_column(name, columns) for name in IDENTIFIERS}
+    beside = like.marks.beside if like is not None else ()
+    found = {
+        name: find_column(name, [one for one in columns if one == name or name not in beside])
+        for name in IDENTIFIERS
+    }
     return {
         name: column
         for name, column in found.items()
         if column is not None and (column == name or holds_texts(source, column))
     }
+
+
+def _beside(exact: Collection[str], columns: list[str]) -> frozenset[str]:
+    """Return the identifiers with a column of exactly their name that have another spelling beside it."""
+    return frozenset(name for name in exact if len(spellings(name, columns)) > 1)
 
 
 def _required(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -221,7 +238,7 @@ def _missing(source: Source, name: str) -> Invalid:
 
 
 def _traits(
-    cursor: Cursor, source: Source, columns: list[str], like: Members | None
+    cursor: Cursor, source: Source, columns: list[str], known: Mapping[str, Any]
 ) -> dict[str, str]:
     match source.upload.format:
         case "csv":
@@ -229,7 +246,6 @@ def _traits(
             open_columns = {column: texts[column] for column in columns if not is_code(column)}
             return texts | typed_columns(cursor, source.sql, open_columns)
         case "ndjson":
-            known = like.traits if like else {}
             return typed_json_columns(cursor, source.sql, columns, known, long=long_columns(source))
         case "parquet":
             return {column: parquet_trait(column, source.columns[column]) for column in columns}

@@ -53,7 +53,7 @@ def write_snapshot(
         before = members_relation(cursor, former) if former else None
         with open_upload(cursor, upload, out) as source:
             columns = member_columns(cursor, source, linked=linked, former=before)
-            marks = Marks(frozenset(columns.spelled), upload.absent_words)
+            marks = Marks(frozenset(columns.spelled), upload.absent_words, beside=columns.beside)
             metadata = format_metadata(FileFormat.MEMBERS, marks=marks)
             rows = f"(SELECT {columns.select} FROM {source.sql})"
             keys = refused_rows(columns, upload, linked=linked)

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from app.domain.column_names import matching
+from app.domain.text_forms import ascii_lowered
 from app.snapshots.engine import (
     Cursor,
     LocalManifest,
@@ -129,13 +130,16 @@ def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any
 
 def _shown(cursor: Cursor, paths: Sequence[Path], columns: dict[str, Any]) -> str:
     """Select all columns of the membership from some of its files: NULL for a column that these do not have."""
-    there = column_types(cursor, f"SELECT * FROM {stored_relation(paths)}")
+    found = column_types(cursor, f"SELECT * FROM {stored_relation(paths)}")
+    there = {
+        ascii_lowered(column): kind for column, kind in found.items()
+    }  # as the engine finds them
     parts = []
     for column, kind in columns.items():
-        if column in there:
-            same = str(there[column]) == str(kind)
+        if ascii_lowered(column) in there:
+            same = str(there[ascii_lowered(column)]) == str(kind)
             parts.append(
-                sql_name(column)
+                f"{sql_name(column)} AS {sql_name(column)}"
                 if same
                 else f"CAST({sql_name(column)} AS {kind}) AS {sql_name(column)}"
             )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.domain.column_names import find_column, spellings
+from app.domain.text_forms import lowered
 from app.snapshots.engine import (
     Cursor,
     FileFormat,
@@ -17,6 +18,8 @@ from app.snapshots.engine import (
 )
 from app.snapshots.membership.deltas import write_delta
 from app.snapshots.membership.membership import IDENTIFIERS, members_relation
+
+_EXACT = {*IDENTIFIERS, "profile_id", "entity_id"}
 
 
 def check_patch(
@@ -37,14 +40,16 @@ def check_patch(
     try:
         base = LocalManifest()
         if current.base or current.deltas:
-            columns = members_relation(cursor, current).columns.items()
-            none = ", ".join(f"CAST(NULL AS {kind}) AS {sql_name(name)}" for name, kind in columns)
+            known = members_relation(cursor, current)
+            none = ", ".join(
+                f"CAST(NULL AS {kind}) AS {sql_name(name)}" for name, kind in known.columns.items()
+            )
             cursor.execute(
                 copy_to(
                     f"SELECT {none} WHERE false",
                     empty,
                     narrow=True,
-                    metadata=format_metadata(FileFormat.MEMBERS),
+                    metadata=format_metadata(FileFormat.MEMBERS, marks=known.marks),
                 )
             )
             base = LocalManifest(base=(empty,))
@@ -55,32 +60,45 @@ def check_patch(
 
 
 def in_one_spelling(
-    changes: Sequence[Sequence[Mapping[str, Any]]], *, linked: bool
+    changes: Sequence[Sequence[Mapping[str, Any]]],
+    *,
+    linked: bool,
+    beside: Collection[str] = (),
 ) -> list[list[dict[str, Any]]]:
-    """Return the rows of several changes with one spelling of each id and identifier, so that they can be combined.
+    """Return the rows of several changes with one spelling of each name, so that they can be combined.
 
-    If the changes spell a name differently, the rows get the exact name.
+    If the changes spell the name of an id or identifier differently, the rows get the exact name. Of traits, whose names may
+    differ in case only, the first spelling counts. ``beside``: identifiers of which other spellings are traits (``Marks``).
     """
     columns = [list(dict.fromkeys(column for row in rows for column in row)) for rows in changes]
     every = list(dict.fromkeys(column for names in columns for column in names))
+    first: dict[str, str] = {}
+    alike = {
+        column: first.setdefault(lowered(column), column)
+        for column in every
+        if column not in _EXACT
+    }
     renamed: list[dict[str, str]] = [{} for _ in changes]
     for name in (*(("entity_id",) if linked else ()), "profile_id", *IDENTIFIERS):
-        if len(spellings(name, every)) > 1:
+        if name not in beside and len(spellings(name, every)) > 1:
             for names, own in zip(renamed, columns, strict=True):
                 if (column := find_column(name, own)) is not None:
                     names[column] = name
     return [
-        [_renamed(row, names) for row in rows] for names, rows in zip(renamed, changes, strict=True)
+        [_renamed(row, names, alike) for row in rows]
+        for names, rows in zip(renamed, changes, strict=True)
     ]
 
 
-def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _renamed(
+    row: Mapping[str, Any], names: Mapping[str, str], alike: Mapping[str, str]
+) -> dict[str, Any]:
     """Return a row with other names. A number or an object in another spelling of an identifier stays a trait there."""
     found: dict[str, Any] = {}
     for column, value in row.items():
-        name = names.get(column, column)
+        name = names.get(column) or alike.get(column, column)
         if name != column and name in IDENTIFIERS and not isinstance(value, str | list | None):
-            found[column] = value
+            found[alike[column]] = value
             value = None  # without the exact name, two other spellings would be ambiguous
         found[name] = value
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.domain.column_names import spellings
-from app.domain.normalise import normalise_sql
+from app.domain.normalise import default_normaliser, normalise_sql
 from app.domain.phone_numbers import NATIONAL
 from app.snapshots.engine import (
     KeyField,
@@ -36,9 +37,7 @@ def entries_of(spec: PlanSpec, whole: Members) -> Sequence[KeyField]:
     """Return the entries of a specification; all identifiers if keys are member ids and none are given."""
     if spec.fields or spec.key != "member":
         return spec.fields
-    return [
-        KeyField(kind, "last", "email" if kind == "email" else "text") for kind in whole.identifiers
-    ]
+    return [KeyField(kind, "last", default_normaliser(kind)) for kind in whole.identifiers]
 
 
 def key_fields(spec: PlanSpec, whole: Members) -> list[Field]:
@@ -82,7 +81,7 @@ def _region(spec: PlanSpec, whole: Members) -> str:
     given = sql_text(spec.phone_country) if spec.phone_country else "NULL"
     columns = spellings("country", whole.traits)
     texts = [
-        normalise_sql(f"CAST({sql_name('t_' + column)} AS VARCHAR)", "text")
+        normalise_sql(_text(sql_name("t_" + column), whole.traits[column]), "text")
         for column in sorted(columns, key=lambda column: column != "country")
     ]
     if not texts:
@@ -128,14 +127,42 @@ def absent_in(entry: KeyField, whole: Members) -> frozenset[str]:
 
 
 def given_values(entry: KeyField, whole: Members) -> str | None:
-    """Return the expression of the member's values, from an identifier column or a trait."""
+    """Return the expression of the member's values, from an identifier column or a trait, also of another spelling."""
     if entry.external_id in whole.identifiers:
         return sql_name("id_" + entry.external_id)
     trait = whole.trait(entry.external_id)
     if trait is None:
-        return None
-    kind, column = whole.traits[trait], sql_name("t_" + trait)
-    return f"CAST({column} AS VARCHAR[])" if kind.id == "list" else f"[CAST({column} AS VARCHAR)]"
+        meant = spellings(entry.external_id, whole.identifiers)
+        return sql_name("id_" + meant[0]) if len(meant) == 1 else None
+    return _texts(sql_name("t_" + trait), whole.traits[trait])
+
+
+def _texts(column: str, kind: Any) -> str:
+    """Return the expression of a trait's texts: a list. An object is no text."""
+    if str(kind) == "JSON":
+        scalar = "json_type(v) NOT IN ('NULL', 'ARRAY', 'OBJECT')"
+        listed = f"""CASE WHEN json_type({column}) = 'ARRAY' THEN from_json({column}, '["JSON"]') ELSE [{column}] END"""
+        texts = f"list_transform(list_filter({listed}, lambda v: {scalar}), lambda v: v ->> '$')"
+        return f"CASE WHEN {column} IS NOT NULL THEN {texts} END"
+    if kind.id in {"list", "array"}:
+        child = dict(kind.children)["child"]
+        return f"list_transform(CAST({column} AS {child}[]), lambda v: {_text('v', child)})"
+    return f"[{_text(column, kind)}]"
+
+
+def _text(value: str, kind: Any) -> str:
+    """Return the expression of one value as text. The number 7 is ``7``, also in a column that keeps it as ``7.0``."""
+    text = f"CAST({value} AS VARCHAR)"
+    if str(kind) == "JSON":
+        return f"({value} ->> '$')"
+    if kind.id in {"list", "array", "struct", "map"}:
+        return "CAST(NULL AS VARCHAR)"
+    if kind.id in {"float", "double"}:
+        whole = f"{value} = trunc({value}) AND abs({value}) < {2**53}"
+        return f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE {text} END"
+    if kind.id == "decimal" and dict(kind.children)["scale"]:
+        return f"rtrim(rtrim({text}, '0'), '.')"
+    return text
 
 
 def _usable(entry: KeyField, region: str, words: frozenset[str]) -> str:

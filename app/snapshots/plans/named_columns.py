@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
 
 from app.domain.column_names import is_on_path, meaning
+from app.domain.normalise import Normaliser
 from app.snapshots.engine import KeyField, PlanSpec, sql_name
 from app.snapshots.membership import Members
 from app.snapshots.plans.key_fields import key_fields, usable_values
 
-_NORMALISERS = {"email": "email", "phone": "phone"}
+_NORMALISERS: Mapping[str, Normaliser] = {"email": "email", "phone": "phone"}
 
 
 def with_names(spec: PlanSpec, whole: Members) -> Members:
@@ -39,6 +40,11 @@ def with_names(spec: PlanSpec, whole: Members) -> Members:
     return replace(whole, sql=sql, columns=whole.columns | columns, marks=marks)
 
 
+def named_identifiers(spec: PlanSpec, whole: Members) -> Sequence[KeyField]:
+    """Return the identifiers outside the identifier list that are read because ``spec.named`` names them."""
+    return [_entry(column) for _, column in _named(spec, whole) if column not in whole.traits]
+
+
 def _quoted(traits: Iterable[str]) -> set[str]:
     return {sql_name("t_" + trait) for trait in traits}
 
@@ -46,23 +52,29 @@ def _quoted(traits: Iterable[str]) -> set[str]:
 def _added(
     spec: PlanSpec, whole: Members
 ) -> Iterator[tuple[str, tuple[str, duckdb.sqltypes.DuckDBPyType]]]:
-    sent = {field.travels_as for field in key_fields(spec, whole)}
     traits = whole.traits
-    for path in spec.named:
-        if path in sent or any(is_on_path(trait, path) for trait in traits):
-            continue
-        name, found = meaning(path, [*traits, *whole.identifiers])
-        if len(found) != 1:
-            continue
-        (column,) = found
+    for name, column in _named(spec, whole):
         if column in traits:
             yield name, (sql_name("t_" + column), traits[column])
         else:
             yield name, (_identifier(spec, whole, column), duckdb.sqltype("VARCHAR"))
 
 
+def _named(spec: PlanSpec, whole: Members) -> Iterator[tuple[str, str]]:
+    """Yield each name that is added, and the only column that it means: a trait, or else an identifier."""
+    sent = {field.travels_as for field in key_fields(spec, whole)}
+    traits = whole.traits
+    for path in spec.named:
+        if path in sent or any(is_on_path(trait, path) for trait in traits):
+            continue
+        name, found = meaning(path, [*traits, *whole.identifiers])
+        if len(found) == 1:
+            yield name, found[0]
+
+
 def _identifier(spec: PlanSpec, whole: Members, name: str) -> str:
-    entry = KeyField(name, "last", "text")
-    if name in _NORMALISERS:
-        entry = replace(entry, normaliser=_NORMALISERS[name])  # type: ignore[arg-type]  # one of the three
-    return f"({usable_values(spec, entry, whole)})[1]"
+    return f"({usable_values(spec, _entry(name), whole)})[1]"
+
+
+def _entry(name: str) -> KeyField:
+    return KeyField(name, "last", _NORMALISERS.get(name, "text"))

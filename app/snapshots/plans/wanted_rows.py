@@ -14,6 +14,10 @@ from app.snapshots.membership import Members
 from app.snapshots.plans.key_fields import Field
 
 _IDS = {"member_id", "profile_id"}
+_NUMBERS = {
+    "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
+    "float", "double", "decimal",
+}  # fmt: skip
 
 
 def member_rows(
@@ -63,7 +67,11 @@ def _consent(spec: PlanSpec, whole: Members) -> str:
     trait = whole.trait(spec.consent)
     if trait is None:
         return "false"
-    return f"coalesce(TRY_CAST({sql_name('t_' + trait)} AS BOOLEAN), false)"
+    kind, column = whole.traits[trait], sql_name("t_" + trait)
+    if kind.id in _NUMBERS:
+        return f"coalesce({column} = 1, false)"  # a cast takes 2 and -1 as true, too: often a code for no
+    text = f"({column} ->> '$')" if str(kind) == "JSON" else f"CAST({column} AS VARCHAR)"
+    return f"coalesce(TRY_CAST({text} AS BOOLEAN), false)"
 
 
 def _without_country(fields: list[Field]) -> str:

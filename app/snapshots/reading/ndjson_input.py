@@ -49,17 +49,21 @@ def _plain_names(cursor: Cursor, path: Path, relation: str) -> list[str] | None:
 
     The engine's own detection takes seconds for 20,000 different keys, and hours for a million. So too many are refused here.
     Returns None if only the detection can say what is wrong: a row is empty, or has a key twice. Raises Invalid for too
-    many keys and for rows that are no objects, and DuckDB's errors for text that is not JSON.
+    many keys, for keys that differ in case only, for rows that are no objects, and DuckDB's errors for text that is not JSON.
     """
     sql = (
         f"WITH rows AS MATERIALIZED (SELECT DISTINCT json_keys(json) AS keys FROM read_json_objects({relation})) "
         "SELECT (SELECT count(DISTINCT key) FROM (SELECT unnest(keys) AS key FROM rows)), count(*), any_value(keys), "
-        "bool_or(len(keys) = 0 OR len(keys) != len(list_distinct(keys))) FROM rows"
+        "bool_or(len(keys) = 0 OR len(keys) != len(list_distinct(keys))), "
+        # Of names that differ in case only, the engine would read one, and nothing of the rows that have the other one.
+        "(SELECT list(key ORDER BY key) AS alike FROM (SELECT DISTINCT unnest(keys) AS key FROM rows) "
+        "GROUP BY lower(key) HAVING count(*) > 1 ORDER BY alike LIMIT 1) FROM rows"
     )
-    columns, different, keys, is_odd = cursor.execute(sql).fetchall()[0]
+    columns, different, keys, is_odd, alike = cursor.execute(sql).fetchall()[0]
     if is_odd:
         _refuse_others(cursor, path, relation)
     refuse_many(columns)
+    refuse_repeated(alike or [])
     if different == 0 or is_odd:
         return None
     names: list[str] = keys if different == 1 else _detected(cursor, relation, _FIRST_ROWS)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from app.core.errors import Invalid
 from app.snapshots.engine import Cursor, Dialect, Upload, column_types, sql_name, sql_text
 from app.snapshots.reading.file_faults import file_faults
-from app.snapshots.reading.source import Source, first_line
+from app.snapshots.reading.source import Source, first_line, refuse_repeated
 
 _SCALARS = {
     "varchar", "char", "json", "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint",
@@ -100,7 +100,7 @@ def _incomplete(path: Path, error: duckdb.Error) -> Invalid:
 
 
 def _refuse_columns(path: Path) -> None:
-    """Raise Invalid for what the engine would change: decimals with too many digits, and columns without a name."""
+    """Raise Invalid for what the engine would change: decimals with too many digits, columns without a name, two with one name."""
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
@@ -115,6 +115,7 @@ def _refuse_columns(path: Path) -> None:
                 "Write the column as text.",
                 data={"column": field.name},
             )
+    refuse_repeated(schema.names)  # the engine would call the second one tier_1
 
 
 def _is_wide(kind: Any) -> bool:

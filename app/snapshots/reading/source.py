@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from app.core.errors import Invalid
+from app.domain.text_forms import lowered
 from app.snapshots.engine import Counts, Dialect, ReadColumn, Upload, UploadReport
 
 HALF = "half_character"  # the reason in reports
@@ -80,12 +81,12 @@ def refuse_repeated(names: list[str]) -> None:
     """Raise Invalid if two columns have one name. Upper and lower case are equal."""
     seen: set[str] = set()
     for column in names:
-        if column.lower() in seen:
+        if lowered(column) in seen:
             raise Invalid(
                 f"Duplicate column: {column}. Rename one of the two, or leave it out.",
                 data={"column": column},
             )
-        seen.add(column.lower())
+        seen.add(lowered(column))
 
 
 def first_line(error: object, path: Path | None = None) -> str:

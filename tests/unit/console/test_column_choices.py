@@ -9,8 +9,8 @@ import pytest
 
 from app.console.column_choices import audience_kind, definition_of, guessed
 from app.core.errors import Invalid
-from app.domain.absent_words import ABSENT_WORDS
-from app.domain.row_keys import KeyCounts
+from app.domain.absent_words import ABSENT_WORDS, word_of
+from app.domain.row_keys import KeyCounts, has_value_sql
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,11 @@ def test_an_audience_from_chosen_columns_is_an_uploaded_list() -> None:
         assert audience_kind(definition_of("people", person, chosen)) == "Uploaded list"
     assert audience_kind("") == audience_kind(None) == "Uploaded list"
     assert audience_kind("SELECT nr AS profile_id FROM people") == "Computed from a query"
+
+
+@pytest.mark.parametrize("word", ["BELİRTİLMEMİŞ", "ΑΓΝΩΣΤΟΣ", "Unbekannt"])
+def test_words_of_a_space_are_no_keys_in_any_case(word: str) -> None:
+    condition = has_value_sql("t", {word_of(word)})
+    for text in {word, word.lower(), word.upper()}:
+        query = f"SELECT {condition} FROM (SELECT $text AS t)"
+        assert duckdb.connect().execute(query, {"text": text}).fetchone() == (False,), text

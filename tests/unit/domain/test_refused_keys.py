@@ -8,7 +8,7 @@ import pytest
 from app.domain.refused_keys import RefusedKeys, refusal_digest, refused_sql
 
 KEY = b"k" * 32
-TEXTS = ("ada@example.com", "+49 151 1234-5678", "42", "größe", "")
+TEXTS = ("ada@example.com", "+49 151 1234-5678", "42", "größe", "ALİ-7", "νίκοσ-1", "")
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ TEXTS = ("ada@example.com", "+49 151 1234-5678", "42", "größe", "")
         ("042", False),
         ("GRÖSSE", False),
         ("Größe", True),
+        ("ALİ-7", True),
+        ("ali-7", True),
+        ("ΝΊΚΟΣ-1", True),
         ("grace@example.com", False),
     ],
 )

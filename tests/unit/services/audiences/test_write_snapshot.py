@@ -123,3 +123,39 @@ async def test_an_upload_that_cannot_be_read_leaves_no_scratch_file(
     with pytest.raises(Exception, match="JSON"):
         await compute_snapshot(local, Work(run, AUDIENCE, None, [], Reading()))
     assert [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == []
+
+
+async def test_changes_that_spell_a_trait_in_several_cases_are_applied_together(
+    local: Platform, tmp_path: Path
+) -> None:
+    before = current(await uploaded(local, tmp_path, range(3)))
+    changes: list[tuple[list[dict[str, Any]], list[str]]] = [
+        ([member(0, AGE=0)], []),
+        ([member(1, Age=1)], []),
+        ([member(5, City="Rome")], []),
+        ([member(6, CITY="Bern")], []),
+    ]
+    found = await patched(local, before, *changes)
+    files = await fetch_manifest(local.objects, found.manifest)
+    rows = [await local.engine.run(find_row, files, f"p{number}") for number in (0, 1, 2, 5, 6)]
+    assert [row and row["traits"] for row in rows] == [
+        {"age": 0}, {"age": 1}, {"age": 2}, {"City": "Rome"}, {"City": "Bern"},
+    ]  # fmt: skip
+
+
+async def test_a_trait_beside_an_identifier_stays_one_if_changes_are_combined(
+    local: Platform, tmp_path: Path
+) -> None:
+    path = tmp_path / "upload.ndjson"
+    path.write_bytes(orjson.dumps({**member(0), "E-Mail": "bills@example.com"}))
+    file = await store_file(local.objects, path, "uploads/one.ndjson", 0)
+    supplied = {"file": file.to_json(), "format": "ndjson", "encoding": None}
+    run = Run(space_id="spa", audience_id="aud", id="run_1", kind="upload", input=supplied)
+    before = current(await compute_snapshot(local, Work(run, AUDIENCE, None, [], Reading())))
+    second = [{"profile_id": "p2", "E-Mail": "bills@example.com"}]
+    found = await patched(local, before, ([member(1)], []), (second, []))
+    row = await local.engine.run(
+        find_row, await fetch_manifest(local.objects, found.manifest), "p2"
+    )
+    assert row is not None
+    assert (row["identifiers"], row["traits"]) == ({}, {"E-Mail": "bills@example.com"})

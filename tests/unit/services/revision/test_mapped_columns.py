@@ -32,10 +32,13 @@ class TestKeyFields:
         assert key_fields(DEFINITION, revision)[0].external_id == "work_mail"
 
     def test_a_destination_of_members_has_none_unless_the_user_chose(self) -> None:
-        files = create_definition(key="member")
+        files = create_definition(key="member", identity_fields=())
         assert key_fields(files, create_revision(idSync=ID_SYNC)) == ()
         chosen = create_revision(idSync=ID_SYNC, idSyncGiven=True)
-        assert [field.external_id for field in key_fields(files, chosen)] == ["email", "nickname"]
+        assert key_fields(files, chosen) == [
+            KeyField("email", "last", "email"),  # as if the user had not chosen it
+            KeyField("nickname", "first", "text"),
+        ]
 
 
 class TestReadTraits:

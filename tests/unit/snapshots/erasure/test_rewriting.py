@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.batch_states import BatchEnd
 from app.domain.persons import Person
-from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, marks_of
+from app.snapshots.engine import BatchOutcome, Cursor, LocalManifest, Upload, marks_of
 from app.snapshots.erasure import (
     Names,
     count_held_keys,
@@ -22,7 +22,7 @@ from app.snapshots.erasure import (
     shared_values,
 )
 from app.snapshots.holdings import fold_outcome
-from app.snapshots.membership import members_relation, write_delta
+from app.snapshots.membership import members_relation, page_rows, write_delta, write_snapshot
 from app.snapshots.plans import read_plan, write_plan
 from tests.traces import pieces
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
@@ -170,3 +170,49 @@ def test_names_are_found_and_shared_ones_are_told_apart(cursor: Cursor, folder: 
 
 def test_a_file_that_is_no_parquet_file_counts_as_naming(cursor: Cursor, folder: Path) -> None:
     assert names_person(cursor, ndjson(folder, MEMBERS), ADA, table=False)
+
+
+@pytest.mark.parametrize(
+    ("profile", "email", "asked"),
+    [
+        ("ALİ-42", "a@x.io", Names.of(["ALİ-42"], [])),
+        ("ΝΙΚΟΣ", "a@x.io", Names.of(["ΝΙΚΟΣ"], [])),
+        ("p1", "ann@x.io\t", Names.of([], ["Ann@x.io"])),
+        ("p1", "\u00a0ann@x.io\u200b", Names.of([], ["ann@x.io"])),
+    ],
+)
+def test_a_person_is_found_by_each_form_that_identifiers_have(
+    cursor: Cursor, folder: Path, profile: str, email: str, asked: Names
+) -> None:
+    rows = [{"profile_id": profile, "email": email}, {"profile_id": "p2", "email": "bo@x.io"}]
+    file = snapshot(cursor, folder, rows).base[0]
+    found = find_names(cursor, file, asked)
+    erased = erase_person(
+        cursor, file, Person.of(found.ids, found.values), fresh(folder), table=False
+    )
+    assert erased is not None
+    assert (erased.removed, erased.rows) == (1, 1)
+
+
+def test_an_identifier_with_a_blank_is_shared(cursor: Cursor, folder: Path) -> None:
+    rows = [
+        {"profile_id": one, "email": f"us@x.io{end}"} for one, end in (("p1", ""), ("p2", "\t"))
+    ]
+    file = snapshot(cursor, folder, rows).base[0]
+    found = find_names(cursor, file, Names.of(["p1"], []))
+    assert shared_values(cursor, file, found) == {"us@x.io"}
+
+
+def test_an_entity_does_not_come_back_with_its_former_profile(cursor: Cursor, folder: Path) -> None:
+    base, delta, out = (fresh(folder) for _ in range(3))
+    former = [{"entity_id": one, "profile_id": "p1", "plan": "a"} for one in ("e1", "e2", "e3")]
+    write_snapshot(cursor, Upload(ndjson(folder, former), "ndjson"), base, linked=True)
+    now = [{"entity_id": "e1", "profile_id": "p-ada-17", "plan": "b"}]
+    now += [{"entity_id": "e2", "profile_id": "p2", "plan": "b"}]
+    write_delta(cursor, ndjson(folder, now), ["e3"], LocalManifest((base,)), delta, linked=True)
+    erased = erase_person(cursor, delta, ADA, out, table=False)
+    assert erased is not None
+    assert erased.removed == 1
+    found = page_rows(cursor, LocalManifest((base,), (out,)), None, 10)
+    assert [(row["member_id"], row["profile_id"]) for row in found] == [("e2", "p2")]
+    assert not names_person(cursor, out, ADA, table=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -121,6 +122,47 @@ class TestOtherForms:
         big = f'{{"profile_id": "a", "v": {BIG}}}\n'
         _, stats = upload(cursor, folder, big, form="ndjson")
         assert stats.traits == {"v": "VARCHAR"}
+
+    @pytest.mark.parametrize(
+        ("before", "after", "kind", "sent", "changed"),
+        [
+            (None, ["a", {"b": 1}], "JSON", ["a", {"b": 1}], False),
+            ("text", ["a"], "JSON", ["a"], True),
+            (["a"], "abc", "JSON", "abc", False),
+            (["a"], "7", "JSON", "7", False),
+            (["a"], 7, "JSON", 7, False),
+        ],
+    )
+    def test_lists_and_objects_of_ndjson_are_no_texts(
+        self,
+        cursor: Cursor,
+        folder: Path,
+        before: object,
+        after: object,
+        kind: str,
+        sent: object,
+        changed: bool,
+    ) -> None:
+        lines = [json.dumps({"profile_id": "p", "v": value}) + "\n" for value in (before, after)]
+        former, _ = upload(cursor, folder, lines[0], form="ndjson")
+        found, stats = upload(cursor, folder, lines[1], former, form="ndjson")
+        assert (stats.traits, bool(stats.changes)) == ({"v": kind}, changed)
+        assert second_plan(cursor, folder, former, found)[1] == [{"v": sent}]
+
+    @pytest.mark.parametrize(
+        ("values", "kind", "sent"),
+        [(['"[""b""]"', "7"], "JSON", [["b"], 7]), (["b", "07"], "VARCHAR", ["b", "07"])],
+    )
+    def test_texts_of_csv_after_lists(
+        self, cursor: Cursor, folder: Path, values: list[str], kind: str, sent: list[object]
+    ) -> None:
+        former, _ = upload(cursor, folder, '{"profile_id": "p0", "v": ["a"]}\n', form="ndjson")
+        found, stats = upload(cursor, folder, csv(values), former)
+        assert stats.traits == {"v": kind}
+        assert second_plan(cursor, folder, former, found)[1] == [
+            {"v": value}
+            for value in reversed(sent)  # the second member enters, the first is updated
+        ]
 
     def test_parquet_integers_beyond_json_become_text(self, cursor: Cursor, folder: Path) -> None:
         path, out = fresh(folder), fresh(folder)

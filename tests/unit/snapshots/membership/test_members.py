@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from app.core.errors import Invalid
+from app.domain.refused_keys import RefusedKeys, refusal_digest
 from app.snapshots.engine import Comparison, Cursor, LocalManifest, Upload
 from app.snapshots.membership import (
+    check_patch,
     compact_members,
     compare_members,
     find_row,
@@ -102,6 +105,67 @@ class TestPatch:
         assert member["traits"] == {"n": 3}
         assert compare_members(cursor, base, one) == Comparison(1, 1, 3)
         assert compare_members(cursor, None, two) == Comparison(3, 0, 3)
+
+    @pytest.mark.parametrize("name", ["tier", "TIER", "Tier"])
+    def test_names_in_another_case_are_the_traits_of_the_membership(
+        self, cursor: Cursor, folder: Path, name: str
+    ) -> None:
+        rows = [{"profile_id": member, "Tier": "gold", "Größe": 1, "Élan": 1} for member in "ab"]
+        base = snapshot(cursor, folder, rows)
+        after = patched(
+            cursor, folder, base, [{"profile_id": "a", name: "silver", "GRÖSSE": 2, "élan": 2}]
+        )
+        shown = page_rows(cursor, after, None, 10)
+        assert [row["traits"] for row in shown] == [
+            {"GRÖSSE": 2, "Tier": "silver", "Élan": 2},
+            {"Tier": "gold", "Größe": 1, "Élan": 1},
+        ]
+
+    def test_a_stored_change_in_another_case_is_read(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": "a", "Tier": "gold"}])
+        alone = patched(cursor, folder, LocalManifest(), [{"profile_id": "a", "tier": "silver"}])
+        after = LocalManifest(base.base, alone.deltas)
+        assert page_rows(cursor, after, None, 10)[0]["traits"] == {"Tier": "silver"}
+
+    def test_an_exact_name_of_an_identifier_stays(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": "a", "Email": "a@x.io"}])
+        after = patched(cursor, folder, base, [{"profile_id": "a", "email": "b@x.io"}])
+        shown = page_rows(cursor, after, None, 10)[0]
+        assert (shown["identifiers"], shown["traits"]) == ({"email": ["b@x.io"]}, {})
+
+    def test_a_member_whose_new_row_is_refused_leaves(self, cursor: Cursor, folder: Path) -> None:
+        refused = RefusedKeys(b"k", frozenset({refusal_digest(b"k", "ada@x.io")}))
+        base = snapshot(cursor, folder, [{"profile_id": one, "email": "b@x.io"} for one in "abc"])
+        add = ndjson(folder, [{"profile_id": one, "email": "Ada@x.io"} for one in "bd"])
+        out = fresh(folder)
+        stats = write_delta(cursor, add, ["c"], base, out, refused=refused)
+        after = LocalManifest(base.base, (out,))
+        assert ids(cursor, after) == ["a"]  # as in an upload of all members
+        assert (stats.refused, stats.exited, stats.members) == (2, 2, 1)
+        assert "d" not in pq.read_table(out)["member_id"].to_pylist()
+
+    def test_a_list_in_a_trait_that_was_always_empty(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": one, "tags": None} for one in "ab"])
+        after = patched(cursor, folder, base, [{"profile_id": "a", "tags": ["x", {"y": 1}]}])
+        shown = page_rows(cursor, after, None, 10)
+        assert [row["traits"] for row in shown] == [{"tags": ["x", {"y": 1}]}, {}]
+
+    @pytest.mark.parametrize("compacted", [False, True])
+    def test_a_trait_beside_an_identifier_does_not_become_it(
+        self, cursor: Cursor, folder: Path, compacted: bool
+    ) -> None:
+        rows = [{"profile_id": "a", "email": "a@x.io", "E-Mail": "bills@x.io"}]
+        base = snapshot(cursor, folder, rows)
+        if compacted:
+            compact_members(cursor, base, out := fresh(folder))
+            base = LocalManifest((out,))
+        change: dict[str, object] = {"profile_id": "a", "E-Mail": "other@x.io"}
+        check_patch(cursor, ndjson(folder, [change]), [], base, fresh(folder), linked=False)
+        shown = page_rows(cursor, patched(cursor, folder, base, [change]), None, 10)[0]
+        assert (shown["identifiers"], shown["traits"]) == ({}, {"E-Mail": "other@x.io"})
+        alone = snapshot(cursor, folder, [{"profile_id": "a", "E-Mail": "a@x.io"}])
+        shown = page_rows(cursor, patched(cursor, folder, alone, [change]), None, 10)[0]
+        assert shown["identifiers"] == {"email": ["other@x.io"]}
 
     def test_traits_may_differ_at_the_ends_of_long_names(
         self, cursor: Cursor, folder: Path

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind
-from app.snapshots.engine import BatchOutcome, Cursor, KeyField, LocalManifest, PlanStats
+from app.snapshots.engine import (
+    BatchOutcome,
+    Cursor,
+    KeyField,
+    LocalManifest,
+    PlanStats,
+    Upload,
+)
 from app.snapshots.holdings import fold_outcome
+from app.snapshots.membership import write_snapshot
 from app.snapshots.plans import key_fields, read_plan, write_plan
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
@@ -174,3 +184,47 @@ def test_a_trait_as_identifier_is_found_in_another_spelling(cursor: Cursor, fold
     rows = [{"profile_id": "p1", "CRM Id": "c1"}]
     fields = (KeyField("crm_id", "last", "text"),)
     assert [c.key for c in planned(cursor, folder, rows, fields=fields)[1]] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([7, 8.5], ["7", "8.5"]),  # one column of numbers with fractions
+        ([7.0, 1e300], ["1e+300", "7"]),
+        ([7, "A8"], ["7", "A8"]),  # values of several types are kept as JSON
+        ([["a", 7], ["b"]], ["7", "a", "b"]),
+        ([{"a": 1}, "c"], ["c"]),
+    ],
+)
+def test_a_trait_as_an_identifier_is_the_text_of_its_value(
+    cursor: Cursor, folder: Path, values: list[Any], expected: list[str]
+) -> None:
+    rows = [{"profile_id": f"p{n}", "crm": value} for n, value in enumerate(values)]
+    _, changes, _ = planned(cursor, folder, rows, fields=(KeyField("crm", "all"),))
+    assert [change.key for change in changes] == expected
+
+
+def test_numbers_of_a_parquet_file_with_empty_cells_stay_the_same_ids(
+    cursor: Cursor, folder: Path
+) -> None:
+    path, out, plan = (fresh(folder) for _ in range(3))
+    columns = {
+        "crm": pa.array([101.0, None], pa.float64()),
+        "list": pa.array([[7.0], []], pa.list_(pa.float64())),
+    }
+    pq.write_table(pa.table({"profile_id": ["p1", "p2"], **columns}), path)
+    write_snapshot(cursor, Upload(path, "parquet"), out, linked=False)
+    for name, expected in (("crm", "101"), ("list", "7")):
+        spec = create_spec(key="identifiers", fields=(KeyField(name),))
+        write_plan(cursor, spec, [LocalManifest((out,))], NOTHING, plan)
+        assert [change.key for change in read_plan(None, plan, 0, 10)] == [expected]
+
+
+@pytest.mark.parametrize("column", ["user_id", "userId", "User ID"])
+@pytest.mark.parametrize("named", ["user_id", "userId", "USER-ID"])
+def test_an_identifier_is_found_in_any_spelling(
+    cursor: Cursor, folder: Path, column: str, named: str
+) -> None:
+    rows = [{"profile_id": "p1", column: "u1"}]
+    stats, changes, _ = planned(cursor, folder, rows, fields=(KeyField(named, map_to="id"),))
+    assert ([change.key for change in changes], stats.left_out) == (["u1"], {})

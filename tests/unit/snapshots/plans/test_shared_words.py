@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.absent_words import word_of
 from app.domain.changes import ChangeKind
 from app.domain.key_rules import RuleChanges, words_rule
 from app.snapshots.engine import Cursor, KeyField, LocalManifest, Upload
@@ -44,6 +45,7 @@ def people(*ids: Any) -> list[dict[str, Any]]:
         ([["NaN", "nan"], "u1"], ["nan", "u1"]),  # one row
         (["N/A", "none"], ["p0@x.io", "none"]),
         (["nobody", "nobody"], ["nobody"]),
+        (["none".ljust(36), "\u00a0NONE" + "\u3000" * 9], ["p0@x.io", "p1@x.io"]),
     ],
 )
 def test_rows_that_share_a_word(
@@ -69,6 +71,13 @@ def test_all_identifiers_of_member_keys_without_fields(cursor: Cursor, tmp_path:
         {"email": "p1@x.io"},
         {"email": "p2@x.io", "user_id": "u1"},
     ]
+
+
+def test_an_identifier_that_only_a_mapping_reads(cursor: Cursor, tmp_path: Path) -> None:
+    spec: dict[str, Any] = {"key": "identifiers", "fields": BY_ID["fields"][1:]}
+    named: dict[str, Any] = {"traits": ("user_id",), "named": ("user_id",)}
+    _, changes, _ = planned(cursor, tmp_path, people("none", "None", "u1"), **spec, **named)
+    assert [change.traits for change in changes] == [{}, {}, {"user_id": "u1"}]
 
 
 def test_a_picked_member_with_a_trait_as_an_identifier(cursor: Cursor, tmp_path: Path) -> None:
@@ -132,3 +141,16 @@ def test_words_of_the_space_stay_with_the_file(cursor: Cursor, tmp_path: Path) -
     # A new word changes held keys: the plan waits.
     assert words_rule(words) in stats.rules
     assert stats.rule_changes == RuleChanges(moved=1)
+
+
+@pytest.mark.parametrize("word", ["BELİRTİLMEMİŞ", "ΑΓΝΩΣΤΟΣ"])
+def test_words_of_the_space_in_letters_that_python_lowers_otherwise(
+    cursor: Cursor, tmp_path: Path, word: str
+) -> None:
+    rows, read, out = people(word, word.lower(), "u2"), fresh(tmp_path), fresh(tmp_path)
+    upload = Upload(ndjson(tmp_path, rows), "ndjson", absent_words=frozenset({word_of(word)}))
+    stats = write_snapshot(cursor, upload, read, linked=False)
+    assert stats.absent == {"user_id": {"word": 2}}
+    write_plan(cursor, create_spec(**BY_ID), [LocalManifest((read,))], LocalManifest(), out)
+    keys = [change.key for change in read_plan(None, out, 0, 10)]
+    assert keys == ["p0@x.io", "p1@x.io", "u2"]

@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from app.core.errors import Invalid
 from app.snapshots.engine import Cursor, LocalManifest, Upload
 from app.snapshots.membership import page_rows, write_snapshot
 from tests.unit.snapshots.files import fresh, ndjson
@@ -25,3 +28,14 @@ def test_little_memory_gives_the_same_members(cursor: Cursor, folder: Path) -> N
         assert sorted(path.suffix for path in folder.glob(f"{out.name}*")) == [".parquet"]
     assert found[0] == found[1]
     assert found[0][1][1]["traits"]["tags"] == {"a": "é", "b": [1, None]}
+
+
+@pytest.mark.parametrize("names", [("Tier", "tier"), ("email", "Email"), ("İl", "il")])
+@pytest.mark.parametrize("rows_before", [0, 3])
+def test_names_that_differ_in_case_only_are_refused(
+    cursor: Cursor, folder: Path, names: tuple[str, str], rows_before: int
+) -> None:
+    rows: list[dict[str, Any]] = [{"profile_id": f"o{n}"} for n in range(rows_before)]
+    rows += [{"profile_id": name, name: "x"} for name in names]
+    with pytest.raises(Invalid, match="Duplicate column"):
+        write_snapshot(cursor, Upload(ndjson(folder, rows), "ndjson"), fresh(folder), linked=False)

@@ -70,6 +70,12 @@ class TestCsv:
         assert words in error.message
         assert error.data == data
 
+    def test_parquet_columns_that_differ_in_case_only(self, cursor: Cursor, folder: Path) -> None:
+        table = pa.table({"profile_id": ["a"], "Tier": ["gold"], "tier": ["silver"]})
+        pq.write_table(table, path := fresh(folder))
+        with pytest.raises(Invalid, match="Duplicate column: tier"):
+            write_snapshot(cursor, Upload(path, "parquet"), fresh(folder), linked=False)
+
     def test_names_three_duplicates(self, cursor: Cursor, folder: Path) -> None:
         rows = b"".join(b"user-%d,1\n" % number for number in (*range(9), 3, 5, 7, 7, 8))
         error = refused(cursor, folder, HEAD + rows)
