@@ -64,12 +64,14 @@ class BrazeEmulator:
         self.refused: dict[str, str] = {}
         self.uncounted: set[str] = set()  # ids that are dropped without an error
         self.queues = False  # maintenance: what is sent is queued
+        self.settle_seconds = 0.0  # so long the operations on groups ignore a new user
         self.reset()
 
     def reset(self) -> None:
         """Delete all users, and reset the counters."""
         self._tally = Tally()
         self._workspace = Workspace(self.groups, self._tally.counts)
+        self._workspace.settle_seconds = self.settle_seconds
         self._queued: list[tuple[Request, dict[str, Any]]] = []
         self._open_windows()
 
@@ -236,7 +238,7 @@ class BrazeEmulator:
         """Change the workspace.
 
         ``keys`` {key, permissions}, ``revocations`` {key}, ``groups`` {id, name}, ``rejections`` {ids, reason},
-        ``uncounted`` {ids}, ``settings`` {limits, mostObjects, limitShare, queues}. Returns None for another operation.
+        ``uncounted`` {ids}, ``settings`` {limits, mostObjects, limitShare, queues, settleSeconds}. Returns None for another operation.
         """
         if method not in ("POST", "PUT"):
             return None
@@ -256,6 +258,8 @@ class BrazeEmulator:
             case ["settings"]:
                 self._queue(bool(given.get("queues", self.queues)))
                 self.limits = bool(given.get("limits", self.limits))
+                self.settle_seconds = float(given.get("settleSeconds", self.settle_seconds))
+                self._workspace.settle_seconds = self.settle_seconds
                 self.most_objects = int(given.get("mostObjects", self.most_objects))
                 if "limitShare" in given:
                     self.limit_share = float(given["limitShare"])

@@ -51,7 +51,7 @@ def _users(workspace: Workspace, kind: str, value: str) -> list[User]:
     """Return all users with an address or number; a new one if there is none. An unknown external id is nobody."""
     found = workspace.all_with(kind, value)
     if found or kind == "external_id":
-        return found
+        return [user for user in found if workspace.is_settled(user)]
     made = workspace.find({kind: value}, create=True)
     return [made] if made else []
 

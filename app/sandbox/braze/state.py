@@ -28,6 +28,7 @@ class User:
     events: list[dict[str, Any]] = field(default_factory=list)
     purchases: list[dict[str, Any]] = field(default_factory=list)
     changed: int = 0
+    born: float = field(default_factory=time.monotonic)
     created: str = field(
         default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S.000 UTC", time.gmtime())
     )
@@ -39,6 +40,7 @@ class Workspace:
     def __init__(self, groups: Mapping[str, str], counts: Counter[str]) -> None:
         self.users: dict[str, User] = {}
         self.groups = groups
+        self.settle_seconds = 0.0  # so long a new user is unknown to the operations on groups
         self._counts = counts
         self._numbers = itertools.count(1)
         self._changes = itertools.count(1)
@@ -108,6 +110,10 @@ class Workspace:
         for name, value in entry.items():
             if name in CONTACTS and name != used:
                 self._write_contact(user, name, value)
+            elif name == "subscription_groups" and array == "attributes":
+                for group in value or ():
+                    if group["subscription_group_id"] in self.groups:
+                        user.groups[group["subscription_group_id"]] = group["subscription_state"]
             elif name != "_update_existing_only" and name not in IDENTITY:
                 self._write(user, name, value)
 
@@ -129,6 +135,10 @@ class Workspace:
             self._counts["dropped_objects"] += 1
         else:
             user.attributes[name] = value
+
+    def is_settled(self, user: User) -> bool:
+        """Return whether the operations on groups know a user."""
+        return time.monotonic() - user.born >= self.settle_seconds
 
     def set_group(self, users: Iterable[User], group: str, state: str) -> None:
         """Set the state of users in a group."""

@@ -24,6 +24,7 @@ from app.domain.sent_fields import with_nulls
 IDENTITY = ("external_id", "user_alias", "braze_id", "email", "phone")
 WEAK = ("email", "phone")  # fields of the user if a stronger identifier is present
 EXISTING_ONLY = "_update_existing_only"
+GROUPS = "subscription_groups"
 RESERVED = (*IDENTITY, EXISTING_ONLY)  # not for properties: both are keys of one object
 PROFILE_FIELDS = (
     "first_name",
@@ -76,14 +77,15 @@ def attributes(
         if delivery.kind is ChangeKind.EXITED:
             gone = call.constants.get("attribute_value_on_exit", False) in (None, "null")
             value = None if gone else False
-            rows.append(Row(index, {**who, name: value, EXISTING_ONLY: True}))
+            state = _group_state(call, who, delivery.kind)
+            rows.append(Row(index, {**who, name: value, **state, EXISTING_ONLY: True}))
             continue
         profile, left_out = _in_braze_form(_profile(delivery, (*_leading(who), name)))
         content = {**who, **profile}
         if left_out:
             notes[index] = Refusal("field_left_out", "; ".join(left_out))
         if delivery.kind is ChangeKind.ENTERED:
-            content[name] = True
+            content |= {name: True, **_group_state(call, who, delivery.kind)}
         if len(content) == len(who):
             continue  # nothing to update
         if delivery.fields.get(EXISTING_ONLY) or "user_alias" in who:
@@ -91,6 +93,22 @@ def attributes(
             content[EXISTING_ONLY] = bool(delivery.fields.get(EXISTING_ONLY))
         rows.append(Row(index, content))
     return rows, skipped, notes
+
+
+def _group_state(call: Call, who: Mapping[str, Any], kind: ChangeKind) -> dict[str, Any]:
+    """Return the field that sets the state of the connection's subscription group together with the attribute; empty without one.
+
+    For some minutes the group's own operation does not know a user whom ``/users/track`` creates, and ignores the user:
+    https://www.braze.com/docs/api/endpoints/subscription_groups/post_update_user_subscription_group_status_v2/
+    """
+    group = call.connection_settings.get("segment_id")
+    if not group or next(iter(who)) not in _GROUP_ARRAYS:
+        return {}
+    return {GROUPS: [{"subscription_group_id": str(group), "subscription_state": _state(kind)}]}
+
+
+def _state(kind: ChangeKind | None) -> str:
+    return "unsubscribed" if kind is ChangeKind.EXITED else "subscribed"
 
 
 def _in_braze_form(profile: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -106,8 +124,8 @@ def _in_braze_form(profile: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
 
 
 def data_points(rows: Iterable[Row]) -> int:
-    """Return the data points that Braze may bill for ``attributes``: one per written value, changed or not."""
-    return sum(len(row.content.keys() - {*RESERVED}) for row in rows)
+    """Return the data points that Braze may bill for ``attributes``: one per written value, changed or not; none for a group's state."""
+    return sum(len(row.content.keys() - {*RESERVED, GROUPS}) for row in rows)
 
 
 NO_IDENTIFIER = Refusal("no_identifier", "none of external_id, user_alias, braze_id, email, phone")
@@ -198,7 +216,6 @@ def subscriptions(
 
     ``without`` holds the indexes that Braze has already refused.
     """
-    state = "unsubscribed" if kind is ChangeKind.EXITED else "subscribed"
     entries: list[tuple[str, str]] = []
     skipped = {}
     for index, delivery in enumerate(deliveries):
@@ -212,7 +229,7 @@ def subscriptions(
         else:
             entries.append((array, str(next(iter(who.values())))))
     parts = [entries[first : first + GROUP_ROWS] for first in range(0, len(entries), GROUP_ROWS)]
-    return [_group_body(group_id, state, part) for part in parts], skipped
+    return [_group_body(group_id, _state(kind), part) for part in parts], skipped
 
 
 def _group_body(group_id: str, state: str, entries: Sequence[tuple[str, str]]) -> bytes:

@@ -236,6 +236,42 @@ class TestRequests:
         )
         assert world.inside(DEFAULT_GROUP) == {"a@b.example"}
 
+    async def test_the_group_has_users_whom_its_own_operation_does_not_know_yet(
+        self, world: World
+    ) -> None:
+        world.partner.settle_seconds = 120
+        world.partner.reset()
+        settings = {"segment_id": DEFAULT_GROUP}
+        entry, leaving = braze_call(connection_settings=settings), ChangeKind.EXITED
+        rows = [
+            user(1),
+            user(2, key_type="email", key="a@b.example", identifiers={"email": "a@b.example"}),
+        ]
+        receipts = await world.run(entry, rows)
+        assert receipts == Receipts()
+        assert world.inside(DEFAULT_GROUP) == {"u1", "a@b.example"}
+        assert BrazeConnector.cost(entry, rows) == 2
+        exits = [user(1, kind=leaving)]
+        await world.run(braze_call(leaving, connection_settings=settings), exits)
+        assert world.inside(DEFAULT_GROUP) == {"a@b.example"}
+        assert world.requests()[2][2]["attributes"] == [
+            {
+                "external_id": "u1",
+                "audience_vip": False,
+                "subscription_groups": [
+                    {"subscription_group_id": DEFAULT_GROUP, "subscription_state": "unsubscribed"}
+                ],
+                "_update_existing_only": True,
+            }
+        ]
+
+    async def test_who_cannot_be_in_a_group_is_not_put_into_it(self, world: World) -> None:
+        call = braze_call(connection_settings={"segment_id": DEFAULT_GROUP})
+        row = user(2, key_type="user_alias", key="crm:77", identifiers={"user_alias": "crm:77"})
+        receipts = await world.run(call, [row])
+        assert receipts.skipped[0].code == "no_group_identifier"
+        assert world.partner.members(DEFAULT_GROUP) == []
+
     async def test_an_event(self, world: World) -> None:
         rows = [user(1, fields={"name": "Audience Entered", "properties": {"plan": "gold"}})]
         await world.run(braze_call(action_id=TRACK_EVENT.id), rows)
