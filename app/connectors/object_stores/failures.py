@@ -20,6 +20,10 @@ class Denied(AuthenticationRejected):
     """The store refused an operation because the key has no permission for it."""
 
 
+class Kept(Denied):
+    """The store has an object of this name, and the key may not replace or delete it."""
+
+
 def other_failure(response: httpx.Response, where: str) -> ConnectorError:
     """Return the error for a failed request that has no meaning of its own for a store."""
     error = error_for_answer(response, partner=where)

@@ -15,8 +15,12 @@ from app.connectors.errors import (
     Throttled,
     TransientFailure,
 )
-from app.connectors.object_stores.failures import Denied, named_failure, other_failure
+from app.connectors.object_stores.failures import Denied, Kept, named_failure, other_failure
 
+# Parts of refusals to replace or delete an object: the role Storage Object Creator may only create objects, and nobody may
+# replace what a retention policy or a hold keeps. See https://cloud.google.com/storage/docs/performing-resumable-uploads and
+# https://cloud.google.com/storage/docs/bucket-lock.
+_KEPT = ("storage.objects.delete", "cannot be deleted, overwritten")
 _LIMITS = ("rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded")
 
 
@@ -29,6 +33,8 @@ def failure(response: httpx.Response, where: str, verb: str = "write") -> Connec
         kind, meaning = AuthenticationRejected, "the service account's token was refused"
     elif status == 429 or (status == 403 and reason in _LIMITS):
         kind, meaning = Throttled, "it is limiting requests; retried automatically"
+    elif status == 403 and any(part in response.text for part in _KEPT):
+        kind, meaning = Kept, f"the service account may not replace or delete a file there{words}"
     elif status == 403:
         kind, meaning = Denied, f"the service account may not {verb} there{words}"
     elif status == 404:
@@ -38,6 +44,14 @@ def failure(response: httpx.Response, where: str, verb: str = "write") -> Connec
     else:
         return other_failure(response, where)
     return named_failure(kind, meaning, reason or f"HTTP_{status}", response, where)
+
+
+def ended_upload(response: httpx.Response, where: str) -> ConnectorError:
+    """Return the error for a response to a part of an upload: 404 says that Google does not know the upload any more."""
+    if response.status_code != 404:
+        return failure(response, where)
+    words = "it does not know the upload any more; retried automatically"
+    return named_failure(TransientFailure, words, "HTTP_404", response, where)
 
 
 def sent_elsewhere(response: httpx.Response, where: str) -> ConnectorError:

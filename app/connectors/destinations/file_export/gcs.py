@@ -129,7 +129,7 @@ class GCSStore:
                 await asyncio.sleep(_WAIT * 2 ** (failures - 1))
                 response = await self._put(session, f"bytes */{file.size}")
             if response.status_code != _RESUME:
-                self._require_success(response)
+                self._require_progress(response)
                 return response
             arrived = self._arrived(response, file.size)
             if arrived > start:
@@ -147,7 +147,7 @@ class GCSStore:
             span = f"bytes {start}-{start + size - 1}/{file.size}"
             response = await self._put(session, span, chunk)
         if response.status_code != _RESUME:
-            self._require_success(response)
+            self._require_progress(response)
         return response
 
     async def _put(self, session: str, span: str, chunk: Part | None = None) -> httpx.Response:
@@ -211,6 +211,10 @@ class GCSStore:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         return await self._http.request(method, self._base + path, headers=headers, **options)
+
+    def _require_progress(self, response: httpx.Response) -> None:
+        if not 200 <= response.status_code < 300:
+            raise gcs_errors.ended_upload(response, self.where)
 
     def _require_success(self, response: httpx.Response) -> None:
         if not 200 <= response.status_code < 300:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import tempfile
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +13,7 @@ from app.connectors.base import ExportFolder
 from app.connectors.destinations.file_export.failures import as_connector_error
 from app.connectors.destinations.file_export.stores import Store, is_same
 from app.connectors.errors import ConnectorError, Unconfirmed
-from app.connectors.object_stores.failures import Denied
+from app.connectors.object_stores.failures import Denied, Kept
 
 _DELETE_SECONDS = 5
 _CANNOT_COPY = ("NotImplemented", "unconfirmed")
@@ -52,7 +53,8 @@ class StoreTarget:
 
     The file is written as ``.part``, its size and checksum are read back, and then it is copied to its name. If the key may
     only write, it is written to its name: a store shows an object when its upload is complete, and its response has the
-    checksum.
+    checksum. A file that the store keeps under the same name is from an earlier attempt: names hold the sync, and a retry
+    writes equal bytes.
     """
 
     def __init__(self, store: Store, bucket: str, prefix: str) -> None:
@@ -66,24 +68,32 @@ class StoreTarget:
         if await self._may_read(final):
             await self._by_way_of_a_part(final, path, size)
         else:
-            checksum = await self._store.write(final, path, size)
-            if await self._may_read(final):
-                await self._compare(final, size, checksum)
+            with contextlib.suppress(Kept):
+                checksum = await self._store.write(final, path, size)
+                if await self._may_read(final):
+                    await self._compare(final, size, checksum)
         return f"{self._bucket}/{final}"
 
     async def _by_way_of_a_part(self, final: str, path: Path, size: int) -> None:
         part = final + ".part"
         try:
-            await self._compare(part, size, await self._store.write(part, path, size))
-            checksum = await self._copied(part, final, path, size)
-            await self._compare(final, size, checksum)
+            try:
+                checksum = await self._store.write(part, path, size)
+            except Kept:  # the key could not delete it
+                part = _another(final) + ".part"
+                checksum = await self._store.write(part, path, size)
+            await self._compare(part, size, checksum)
+            await self._compare(final, size, await self._copied(part, final, path, checksum))
         finally:
             await self._delete(part)
 
-    async def _copied(self, part: str, final: str, path: Path, size: int) -> str | None:
-        """Copy the file to its name. If the store cannot copy it, such as some stores in parts, write it again."""
+    async def _copied(self, part: str, final: str, path: Path, checksum: str | None) -> str | None:
+        """Copy the file to its name, and return its checksum. If the store cannot copy it, such as some in parts, write it again."""
+        size = (await asyncio.to_thread(path.stat)).st_size
         try:
             return await self._store.copy(part, final, size)
+        except Kept:
+            return checksum
         except ConnectorError as error:
             if error.code not in _CANNOT_COPY:
                 raise
@@ -113,7 +123,7 @@ class StoreTarget:
                 await self._store.delete(name)
 
     async def check(self) -> str:
-        # Always the same name, because a key that may only write leaves the file.
+        # The same name if the store replaces it, because a key that may only write leaves the file.
         name = f"{self._prefix}.activations-check"
         missing = await self._missing_permissions(name)
         written = f"{self._store.where} can be written"
@@ -129,10 +139,19 @@ class StoreTarget:
         with tempfile.NamedTemporaryFile() as file:
             file.write(b"check")
             file.flush()
-            await self._store.write(name, Path(file.name), len(b"check"))
+            try:
+                await self._store.write(name, Path(file.name), len(b"check"))
+            except Kept:  # of an earlier check
+                name = _another(name)
+                await self._store.write(name, Path(file.name), len(b"check"))
         missing = [] if await self._may_read(name) else ["read"]
         try:
             await self._store.delete(name)
         except Denied:
             missing.append("delete")
         return missing
+
+
+def _another(name: str) -> str:
+    """Return a name that no object has."""
+    return f"{name}.{secrets.token_hex(4)}"

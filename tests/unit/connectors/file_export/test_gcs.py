@@ -149,7 +149,8 @@ async def test_an_upload_continues_where_the_bytes_end(
         (("400",), ConnectorError),
         (("401",), AuthenticationRejected),
         (("403",), AuthenticationRejected),
-        (("404",), ConfigurationRejected),
+        (("404",) * 9, TransientFailure),  # Google does not know the upload any more
+        (("410",) * 9, TransientFailure),
         (("302",), Redirected),
         (("307",), Redirected),
         (("308",), Redirected),  # with a target it is a redirect, not the progress of an upload
