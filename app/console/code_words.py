@@ -52,6 +52,7 @@ _REFUSAL: Mapping[str, str] = {
     "duplicate_profile": "Two profiles at the destination have its identifiers",
     "profile_renamed": "The profile has a new id",
     "field_left_out": "A field was left out",
+    "identifier_left_out": "The destination refused one of its identifiers",
     "import_error": "The import failed",
     "list_not_found": "The list does not exist",
     "rejected_by_receiver": "Rejected by the receiver",

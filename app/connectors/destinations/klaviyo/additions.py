@@ -22,6 +22,7 @@ from app.connectors.destinations.klaviyo.first_alone import find_firsts
 from app.connectors.destinations.klaviyo.import_jobs import DUPLICATE, JOBS, ImportJob
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import LONGEST_WAIT, Progress
+from app.connectors.destinations.klaviyo.refused_identifiers import leave_out, remaining
 from app.connectors.errors import ListGone, Throttled
 
 JOB_ROWS = 10_000
@@ -81,6 +82,7 @@ class Additions:
 
     def _begin(self, progress: Progress) -> None:
         """Fill the queue; read the position of a handle that was stored without one."""
+        self._profiles = remaining(progress, self._profiles)
         if progress.queue is not None:
             return
         if progress.job is not None:
@@ -201,7 +203,8 @@ class Additions:
         if named:
             for number, fault in named.items():
                 refusal = Refusal(fault.code, fault.detail, fault.pointer)
-                progress.reject(part[number].index, refusal)
+                if leave_out(progress, part[number], refusal) is None:
+                    progress.reject(part[number].index, refusal)
             progress.queue = [span, *queue]
         elif len(part) == 1:
             progress.suspect(part[0].index, _words_of(error))
@@ -331,6 +334,9 @@ class Additions:
             if _is_duplicate(error) and profile.has_others:
                 progress.note(profile.index, _words_of(error), profile.identity_alone)
                 return await self._write(progress, profile.alone())
+            rest = leave_out(progress, profile, _words_of(error))
+            if rest is not None:
+                return await self._write(progress, rest)
             if _is_duplicate(error) or _names_a_field(error):
                 progress.reject(profile.index, _words_of(error))
             else:

@@ -5,7 +5,7 @@ Limits: https://developers.klaviyo.com/en/reference/bulk_import_profiles (100 KB
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +70,20 @@ class Profile:
             return None
         return {**there, **self.identity_alone}
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """The identifiers ``{attribute: value}``."""
+        return {name: self.attributes[name] for name in IDENTITY if name in self.attributes}
+
     def alone(self) -> Profile:
         """Return the profile with the key as its only identifier; other attributes stay."""
-        kept = {n: v for n, v in self.attributes.items() if n == self.key or n not in IDENTITY}
+        return self.without([name for name in IDENTITY if name != self.key])
+
+    def without(self, names: Container[str]) -> Profile:
+        """Return the profile without some attributes."""
+        kept = {name: value for name, value in self.attributes.items() if name not in names}
+        if len(kept) == len(self.attributes):
+            return self
         return Profile(self.index, kept, _resource(kept), self.key, self.cleared)
 
 
