@@ -17,13 +17,15 @@ from urllib.parse import urlencode
 import httpx
 
 from app.connectors.answers import said
-from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
+from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, Throttled
 from app.connectors.object_stores.failures import other_failure
 from app.core import clock
 
 _ROLE_SECONDS = 3600
 _EARLY = timedelta(minutes=5)  # keys are replaced so long before they end
 _SESSION = "audience-activations"
+# Codes of STS, with the status 400, for too many requests: https://repost.aws/knowledge-center/iam-sts-throttling-error
+_LIMITS = ("Throttling", "ThrottlingException", "RequestLimitExceeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,11 @@ class RoleKeys:
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         signed = signed_headers("POST", self._endpoint, headers, own, self._region, body=body)
         response = await self._http.post(self._endpoint, content=body, headers=signed)
+        code = tag(response, "Code") or f"HTTP {response.status_code}"
+        if code in _LIMITS:
+            words = "AWS STS is limiting requests; retried automatically"
+            raise Throttled(words, http_status=response.status_code, code=code)
         if response.status_code in (400, 401, 403):
-            code = tag(response, "Code") or f"HTTP {response.status_code}"
             raise AuthenticationRejected(
                 f"the role cannot be assumed ({said(code, 64, response)}); its trust policy must name the identity of this "
                 f"service and require the external id {self._external_id}",

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import SecretStr
 
 from app.connectors.answers import raise_for_answer, unconfirmed
-from app.connectors.errors import AuthenticationRejected, ConfigurationRejected
+from app.connectors.errors import AuthenticationRejected, ConfigurationRejected, TransientFailure
 from app.connectors.urls import checked_callable
 from app.core import clock
 
@@ -27,6 +27,8 @@ WRITING = "https://www.googleapis.com/auth/devstorage.read_write"
 READING = "https://www.googleapis.com/auth/devstorage.read_only"
 LIFETIME = timedelta(hours=1)
 EARLY = timedelta(minutes=5)
+# Errors of Google's own, with any status: https://github.com/googleapis/google-auth-library-python/pull/368
+_PASSING = ("internal_failure", "server_error", "temporarily_unavailable")
 
 
 class ServiceAccountTokens:
@@ -67,6 +69,11 @@ async def fetch_token(
         "assertion": signed_statement(key, now, scope),
     }
     response = await http.post(key.get("token_uri") or TOKEN_URL, data=body)
+    if _error_of(response) in _PASSING:
+        raise TransientFailure(
+            "Google could not make a token; retried automatically",
+            http_status=response.status_code,
+        )
     if response.status_code in (400, 401, 403):
         raise AuthenticationRejected(
             "Google refused the service account: the key is wrong, deleted or disabled",
@@ -81,6 +88,15 @@ async def fetch_token(
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise unconfirmed(response, "Google")
     return token, now + timedelta(seconds=seconds)
+
+
+def _error_of(response: httpx.Response) -> str | None:
+    """Return the code of an OAuth error: ``{"error": "invalid_grant"}``."""
+    try:
+        found = orjson.loads(response.content)["error"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def checked_service_account(secret: SecretStr) -> SecretStr:
