@@ -15,8 +15,8 @@ from app.connectors.destinations.klaviyo.client import (
     KlaviyoUnconfirmed,
     data_of,
     list_path,
-    member_faults,
     profile_faults,
+    unknown_ids,
 )
 from app.connectors.destinations.klaviyo.first_alone import find_firsts
 from app.connectors.destinations.klaviyo.import_jobs import DUPLICATE, JOBS, ImportJob
@@ -294,9 +294,7 @@ class Additions:
         try:
             await self._client.send("POST", path, body, expected=(204,))
         except KlaviyoNotFound as error:
-            gone = {
-                sent[n]: one.detail for n, one in member_faults(error.faults, len(sent)).items()
-            }
+            gone = unknown_ids(error.faults, sent)
             if not gone:
                 raise unknown_list(list_id, error) from error
             rest = self._without(progress, ids, gone)

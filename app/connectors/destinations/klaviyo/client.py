@@ -265,9 +265,19 @@ def profile_faults(faults: Sequence[Fault], count: int) -> dict[int, Fault]:
     return _named(_PROFILE_POINTER, faults, count)
 
 
-def member_faults(faults: Sequence[Fault], count: int) -> dict[int, Fault]:
-    """Return faults keyed by the position of their id, of ``count`` ids of list members; empty as ``profile_faults``."""
-    return _named(_MEMBER_POINTER, faults, count)
+def unknown_ids(faults: Sequence[Fault], ids: Sequence[str]) -> dict[str, str]:
+    """Return ``{id: words}`` of the profiles that Klaviyo does not know, by a fault's pointer or the id in its words.
+
+    Some pointers lead to ``/data/`` only: https://community.klaviyo.com/developer-group-64/unexpected-404-when-using-create-or-update-profiles-endpoint-11971
+    Empty unless every fault names a profile: otherwise it is about the list.
+    """
+    by_pointer = _named(_MEMBER_POINTER, faults, len(ids))
+    if by_pointer:
+        return {ids[number]: fault.detail for number, fault in by_pointer.items()}
+    named = [next((one for one in ids if one in fault.detail), None) for fault in faults]
+    if None in named:
+        return {}
+    return {one: fault.detail for one, fault in zip(named, faults, strict=True) if one is not None}
 
 
 def _named(pointer: re.Pattern[str], faults: Sequence[Fault], count: int) -> dict[int, Fault]:

@@ -12,7 +12,7 @@ from app.connectors.destinations.klaviyo.client import (
     KlaviyoClient,
     KlaviyoNotFound,
     list_path,
-    member_faults,
+    unknown_ids,
 )
 from app.connectors.destinations.klaviyo.other_identifiers import OtherIdentifiers
 from app.connectors.destinations.klaviyo.progress import Progress
@@ -143,10 +143,10 @@ class Removals:
         try:
             await self._client.send("DELETE", path, payloads.members(ids), expected=(204,))
         except KlaviyoNotFound as error:
-            named = member_faults(error.faults, len(ids))
-            if not named:
+            unknown = unknown_ids(error.faults, ids)
+            if not unknown:
                 raise unknown_list(self._list_id, error) from error
-            return [ids[number] for number in named]
+            return list(unknown)
         return []
 
     def _known_id(self, progress: Progress, index: int) -> str | None:

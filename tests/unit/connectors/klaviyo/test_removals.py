@@ -146,8 +146,13 @@ class TestOtherIdentifiers:
         await renamed.run(exit_call(place_rows=rows), exits([member(3)]))
         assert "new@example.com" not in renamed.emails()
 
+    @pytest.mark.parametrize(
+        ("detail", "pointer"),
+        [("no such profile", "/data/0/id"), ("A profile with id {} does not exist.", "/data/")],
+        ids=["by a pointer", "by its words"],
+    )
     async def test_an_id_that_was_merged_away_is_searched_for_by_the_key(
-        self, world: World, bent: Bent
+        self, world: World, bent: Bent, detail: str, pointer: str
     ) -> None:
         receipts = await world.run(list_call(), people(3))
         first = receipts.partner_ids[0]
@@ -157,8 +162,8 @@ class TestOtherIdentifiers:
         ]
         fault = {
             "code": "not_found",
-            "detail": "no such profile",
-            "source": {"pointer": "/data/0/id"},
+            "detail": detail.format(first),
+            "source": {"pointer": pointer},
         }
         body = {"errors": [{"id": "1", "title": "t", **fault}]}
         bent.once("DELETE", f"/api/lists/{LIST}/relationships/profiles", 404, body)
