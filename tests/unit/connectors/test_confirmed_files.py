@@ -39,7 +39,7 @@ class Bucket:
         method, target = head.split(b" ")[:2]
         copied = re.search(rb"\r\nx-amz-copy-source: *([^\r]+)", head, re.I)
         span = re.search(rb"\r\nx-amz-copy-source-range: *bytes=(\d+)-(\d+)", head, re.I)
-        source = unquote(copied[1].decode()).split("/", 2)[2] if copied else None
+        source = unquote(copied[1].decode()).partition("/")[2] if copied else None
         moved = self.objects.get(source, b"") if source else body
         if span:
             moved = moved[int(span[1]) : int(span[2]) + 1]

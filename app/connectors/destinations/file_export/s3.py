@@ -112,7 +112,8 @@ class S3Store:
 
     async def copy(self, source: str, target: str, size: int) -> str | None:
         """Copy an object, in parts if the store does not copy so much at once."""
-        origin = {"x-amz-copy-source": quote(f"/{self._bucket}/{source}", safe="/~")}
+        # Without a slash at the begin, after which some stores read an empty name of a bucket: nikeee/lean-s3#113.
+        origin = {"x-amz-copy-source": quote(f"{self._bucket}/{source}", safe="/~")}
         if size > self._limits.copy:
             return await self._copy_parts(origin, target, size)
         response = await self._call("PUT", target, headers=origin, moved=size)

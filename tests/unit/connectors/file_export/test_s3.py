@@ -191,6 +191,20 @@ class TestParts:
         assert content(("s3", s3_url), "lacks/big.csv") == DATA
         assert names(("s3", s3_url), "exports/lacks") == ["lacks/big.csv"]
 
+    @pytest.mark.parametrize("limits", [SMALL, Limits()], ids=["in parts", "at once"])
+    async def test_a_copy_begins_with_the_name_of_the_bucket(
+        self, s3_url: str, tools: ConnectorTools, file: Path, limits: Limits
+    ) -> None:
+        def reads_literally(environ: dict[str, Any]) -> str | None:
+            if environ.get("HTTP_X_AMZ_COPY_SOURCE", "x").startswith("/"):
+                return "400 Bad Request\n<Error><Code>InvalidArgument</Code></Error>"
+            return None
+
+        with between(reads_literally) as url:
+            made = StoreTarget(store(tools, url, limits), "exports", "literal/")
+            await made.publish("big.csv", file)
+        assert content(("s3", s3_url), "literal/big.csv") == DATA
+
 
 @pytest.mark.parametrize(
     ("query", "said"),
