@@ -62,7 +62,10 @@ class NoTokens:
 async def fetch_token(
     http: httpx.AsyncClient, service_account_json: str, now: datetime, scope: str = WRITING
 ) -> tuple[str, datetime]:
-    """Fetch a token. Returns it with its expiry. Raises AuthenticationRejected if Google refuses the key."""
+    """Fetch a token. Returns it with its expiry.
+
+    Raises AuthenticationRejected if Google refuses the key, and TransientFailure if it could not make a token.
+    """
     key = json.loads(service_account_json)
     body = {
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
