@@ -59,8 +59,6 @@ def has_value_sql(key: str, words: Collection[str] = ()) -> str:
 def _in_any_case(pattern: str) -> str:
     """Return the pattern of a word, in lower case, that matches what ``word_sql`` does: also İ and ς, which RE2 does not fold.
 
-    A word of ASCII letters stays as it is: people read it in their definitions.
+    A word without these letters stays as it is: people read it in their definitions.
     """
-    if pattern.isascii():
-        return pattern
     return pattern.replace("i", "(?:i\u0307|[i\u0130])").replace("\u03c3", "[\u03c3\u03c2]")

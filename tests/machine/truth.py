@@ -155,7 +155,7 @@ def _keys(profile: str, one: Person, told: Told) -> list[tuple[str, dict[str, An
         fields = (
             (("email", "last"), ("user_id", "last")) if told.by_member else (("email", "last"),)
         )
-    chosen = [(kind, strategy, _chosen(one, kind, strategy, told)) for kind, strategy in fields]
+    chosen = [(kind, strategy, _chosen(one, kind, strategy)) for kind, strategy in fields]
     identity = {
         kind: values if strategy == "all" else values[0]
         for kind, strategy, values in chosen
@@ -169,11 +169,8 @@ def _keys(profile: str, one: Person, told: Told) -> list[tuple[str, dict[str, An
     return [(value, {**identity, first[0]: value}) for value in first[1]]
 
 
-def _chosen(one: Person, kind: str, strategy: str, told: Told) -> list[str]:
+def _chosen(one: Person, kind: str, strategy: str) -> list[str]:
     values = one.values(kind)
-    if told.by_member and told.identities is not None and kind == "email":
-        # A destination that stores members does not normalize addresses, except that blanks are removed.
-        values = [email.strip() for email in one.emails]
     match strategy:
         case "first":
             return values[:1]

@@ -167,9 +167,9 @@ class Engine:
     def _open_anew(self) -> None:
         """Close the instance, and open another one. If that fails, the next call opens it."""
         old, self._opened = self._opened, None
-        if old is not None:
-            old.close()
         try:
+            if old is not None:
+                old.close()
             self._opened = self._open()
         except (duckdb.Error, OSError):
             log.exception("engine_not_renewed")

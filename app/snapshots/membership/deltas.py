@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from app.domain.column_names import spellings
 from app.domain.refused_keys import RefusedKeys
 from app.domain.text_forms import lowered, trimmed
 from app.snapshots.engine import (
@@ -110,7 +111,11 @@ def _write_additions(
     with open_upload(cursor, upload, out) as opened:
         source = _as_spelled(opened, old)
         columns = member_columns(cursor, source, linked=linked, like=old)
-        marks = Marks(frozenset(columns.spelled), upload.absent_words, beside=columns.beside)
+        marks = Marks(
+            frozenset(columns.spelled),
+            upload.absent_words,
+            beside=columns.beside - _spelled_ids(old),
+        )
         metadata = format_metadata(FileFormat.MEMBERS, marks=marks)
         rows = f"(SELECT {columns.select}, false AS {REMOVED} FROM {source.sql})"
         keys = refused_rows(columns, upload, linked=linked)
@@ -121,6 +126,12 @@ def _write_additions(
         cursor.execute(copy_to(query, out, narrow=columns.narrow, metadata=metadata))
         refuse_faulty(cursor, source, columns, id_faults(out), removed=True)
     return columns, left_out
+
+
+def _spelled_ids(old: Members) -> frozenset[str]:
+    """Return the identifiers that the membership has from a column in another spelling: it stays theirs."""
+    read = {name for name in old.identifiers if spellings(name, old.traits)}
+    return frozenset(read - old.marks.beside)
 
 
 def _refused_members(rows: str, keys: str, old: Members) -> str:
@@ -138,7 +149,7 @@ def _as_spelled(source: Source, old: Members) -> Source:
     known = {lowered(name): name for name in names}
 
     def spelled(column: str) -> str:
-        is_exact = column in {*IDENTIFIERS, "profile_id", "entity_id"}
+        is_exact = column in {*IDENTIFIERS, "profile_id", "entity_id", *names}
         return column if is_exact else known.get(lowered(column), column)
 
     if all(spelled(name) == name for name in source.columns):

@@ -128,21 +128,25 @@ def _with_deltas(cursor: Cursor, manifest: LocalManifest, columns: dict[str, Any
         UNION ALL {latest})"""
 
 
+def _as_type(column: str, was: str, kind: str) -> str:
+    """Return the expression of a stored column in the membership's type. A text is no JSON: rows that were replaced may have one."""
+    if was == kind:
+        return column
+    return (
+        f"to_json({column})" if (was, kind) == ("VARCHAR", "JSON") else f"CAST({column} AS {kind})"
+    )
+
+
 def _shown(cursor: Cursor, paths: Sequence[Path], columns: dict[str, Any]) -> str:
     """Select all columns of the membership from some of its files: NULL for a column that these do not have."""
     found = column_types(cursor, f"SELECT * FROM {stored_relation(paths)}")
     there = {
-        ascii_lowered(column): kind for column, kind in found.items()
-    }  # as the engine finds them
+        ascii_lowered(column): str(kind) for column, kind in found.items()
+    }  # so the engine finds them
     parts = []
     for column, kind in columns.items():
-        if ascii_lowered(column) in there:
-            same = str(there[ascii_lowered(column)]) == str(kind)
-            parts.append(
-                f"{sql_name(column)} AS {sql_name(column)}"
-                if same
-                else f"CAST({sql_name(column)} AS {kind}) AS {sql_name(column)}"
-            )
+        if (was := there.get(ascii_lowered(column))) is not None:
+            parts.append(f"{_as_type(sql_name(column), was, str(kind))} AS {sql_name(column)}")
         elif column == "profile_id":
             parts.append("member_id AS profile_id")
         else:

@@ -174,3 +174,21 @@ def _usable(entry: KeyField, region: str, words: frozenset[str]) -> str:
     if entry.rule not in {None, "phone_with_country"}:
         raise ValueError(f"unknown rule of an identity field: {entry.rule}")
     return usable
+
+
+def held_text(value: str, entry: KeyField, whole: Members) -> str:
+    """Return the expression of a held value as :func:`given_values` writes it now. Earlier versions wrote ``7.0`` and ``"x"``."""
+    trait = None if entry.external_id in whole.identifiers else whole.trait(entry.external_id)
+    if trait is None:
+        return value
+    kind = whole.traits[trait]
+    if kind.id in {"list", "array"}:
+        kind = dict(kind.children)["child"]
+    if str(kind) == "JSON":
+        return f"""CASE WHEN {value} LIKE '"%"' AND json_valid({value}) THEN {value} ->> '$' ELSE {value} END"""
+    if kind.id not in {"float", "double", "decimal"}:
+        return value
+    plain = f"rtrim(rtrim({value}, '0'), '.')"
+    return (
+        f"CASE WHEN regexp_full_match({value}, '-?[0-9]+\\.[0-9]+') THEN {plain} ELSE {value} END"
+    )

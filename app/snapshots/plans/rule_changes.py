@@ -11,7 +11,7 @@ from app.domain.key_rules import VALUES, RuleChanges, column_rule, words_rule
 from app.domain.normalise import normalise_sql
 from app.snapshots.engine import MEMBER, Cursor, LocalManifest, PlanSpec, fetch_one, sql_text
 from app.snapshots.holdings import HELD, VALUE, holdings_relation
-from app.snapshots.plans.key_fields import absent_in, key_fields
+from app.snapshots.plans.key_fields import absent_in, held_text, key_fields
 from app.snapshots.plans.sides import Sides
 from app.snapshots.plans.wanted import Wanted
 
@@ -73,7 +73,9 @@ def _form(spec: PlanSpec, sources: Sequence[Wanted]) -> str:
         return normalise_sql("value", "text")
     forms = {
         field.travels_as: normalise_sql(
-            "value", field.entry.normaliser, words=absent_in(field.entry, source.whole)
+            held_text("value", field.entry, source.whole),
+            field.entry.normaliser,
+            words=absent_in(field.entry, source.whole),
         )
         for source in sources
         for field in key_fields(spec, source.whole)

@@ -129,7 +129,7 @@ def test_an_audience_from_chosen_columns_is_an_uploaded_list() -> None:
     assert audience_kind("SELECT nr AS profile_id FROM people") == "Computed from a query"
 
 
-@pytest.mark.parametrize("word", ["BELİRTİLMEMİŞ", "ΑΓΝΩΣΤΟΣ", "Unbekannt"])
+@pytest.mark.parametrize("word", ["BELİRTİLMEMİŞ", "BİLİNMİYOR", "ΑΓΝΩΣΤΟΣ", "Unbekannt"])
 def test_words_of_a_space_are_no_keys_in_any_case(word: str) -> None:
     condition = has_value_sql("t", {word_of(word)})
     for text in {word, word.lower(), word.upper()}:

@@ -90,14 +90,14 @@ class StoreTarget:
     async def _copied(self, part: str, final: str, path: Path, checksum: str | None) -> str | None:
         """Copy the file to its name, and return its checksum. If the store cannot copy it, such as some in parts, write it again."""
         size = (await asyncio.to_thread(path.stat)).st_size
-        try:
-            return await self._store.copy(part, final, size)
-        except Kept:
-            return checksum
-        except ConnectorError as error:
-            if error.code not in _CANNOT_COPY:
-                raise
-            return await self._store.write(final, path, size)
+        with contextlib.suppress(Kept):
+            try:
+                return await self._store.copy(part, final, size)
+            except ConnectorError as error:
+                if error.code not in _CANNOT_COPY:
+                    raise
+                return await self._store.write(final, path, size)
+        return checksum
 
     async def _compare(self, name: str, here: int, checksum: str | None) -> None:
         found = await self._store.find(name, here)

@@ -77,6 +77,8 @@ class Progress:
     notes: Said = field(default_factory=dict)
     #: The identifiers that Klaviyo accepted, of members with a note that it did not accept all.
     accepted: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: Ids of profiles that Klaviyo does not know any more, once for each response that says so. Its search may show them for some time.
+    gone: list[str] = field(default_factory=list)
     #: The identifiers that Klaviyo refused, by index: they are not sent again.
     left_out: dict[str, list[str]] = field(default_factory=dict)
 

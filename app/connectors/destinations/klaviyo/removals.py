@@ -20,6 +20,7 @@ from app.connectors.destinations.klaviyo.search import ProfileSearch, chunks, ke
 from app.connectors.errors import Throttled
 
 CALL_ROWS = 1_000  # https://developers.klaviyo.com/en/reference/remove_profiles_from_list
+_TRIES = 2  # removals of an id that Klaviyo does not know: the search may have it again
 #: So long after it was sent, a member that no search finds is not at Klaviyo. Before, the search may be behind.
 SEARCHABLE_AFTER = timedelta(minutes=10)
 
@@ -128,11 +129,13 @@ class Removals:
         """Remove profiles. Returns True if Klaviyo does not know some: then members with these ids are searched for."""
         rows = (self._known_id(progress, index) for index in part)
         known = [partner_id for partner_id in rows if partner_id]
-        ids = list(dict.fromkeys([*known, *progress.found, *elsewhere]))
+        named = dict.fromkeys([*known, *progress.found, *elsewhere])
+        ids = [one for one in named if progress.gone.count(one) < _TRIES]
         for first in range(0, len(ids), CALL_ROWS):
             stale = await self._remove_ids(ids[first : first + CALL_ROWS])
             if stale:
                 progress.stale += stale
+                progress.gone += stale
                 progress.searched, progress.found, progress.hits = 0, [], []
                 return True
         return False

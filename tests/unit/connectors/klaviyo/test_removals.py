@@ -172,6 +172,26 @@ class TestOtherIdentifiers:
         assert world.calls()["GET /api/profiles"] == 1
         assert first in bent.account.profiles
 
+    async def test_an_id_that_only_the_search_knows_does_not_stop_the_others(
+        self, world: World, bent: Bent
+    ) -> None:
+        receipts = await world.run(list_call(), people(3))
+        first = receipts.partner_ids[0]
+        fault = {
+            "code": "not_found",
+            "detail": "no such profile",
+            "source": {"pointer": "/data/0/id"},
+        }
+        body = {"errors": [{"id": "1", "title": "t", **fault}]}
+        for _ in range(2):
+            bent.once("DELETE", f"/api/lists/{LIST}/relationships/profiles", 404, body)
+        known = [
+            replace(row, kind=ChangeKind.EXITED, partner_id=first if n == 0 else None)
+            for n, row in enumerate(people(3))
+        ]
+        assert await world.run(exit_call(), known) == Receipts()
+        assert world.emails() == {"p0@example.com"}
+
 
 class TestAccepted:
     @pytest.mark.parametrize("count", [2, 12])

@@ -150,6 +150,39 @@ class TestPatch:
         shown = page_rows(cursor, after, None, 10)
         assert [row["traits"] for row in shown] == [{"tags": ["x", {"y": 1}]}, {}]
 
+    @pytest.mark.parametrize("value", [["u"], {"a": 1}])
+    def test_lists_after_a_text_that_was_replaced(
+        self, cursor: Cursor, folder: Path, value: object
+    ) -> None:
+        after = snapshot(cursor, folder, [{"profile_id": "a", "tags": None}])
+        for member, tags in (("b", "hello"), ("b", None), ("c", value)):
+            after = patched(cursor, folder, after, [{"profile_id": member, "tags": tags}])
+        shown = page_rows(cursor, after, None, 10)
+        assert [row["traits"] for row in shown] == [{}, {}, {"tags": value}]
+        compact_members(cursor, after, out := fresh(folder))
+        assert page_rows(cursor, LocalManifest((out,)), None, 10) == shown
+
+    def test_an_identifier_in_another_spelling_stays_one_after_a_change_with_both(
+        self, cursor: Cursor, folder: Path
+    ) -> None:
+        after = snapshot(cursor, folder, [{"profile_id": "a", "E-Mail": "a@x.io"}])
+        both: dict[str, object] = {"profile_id": "b", "email": "b@x.io", "E-Mail": "w"}
+        other: dict[str, object] = {"profile_id": "a", "E-Mail": "new@x.io"}
+        for change in (both, other):
+            after = patched(cursor, folder, after, [change])
+        shown = page_rows(cursor, after, None, 10)
+        assert [row["identifiers"] for row in shown] == [
+            {"email": ["new@x.io"]},
+            {"email": ["b@x.io"]},
+        ]
+
+    def test_an_exact_name_means_its_own_trait(self, cursor: Cursor, folder: Path) -> None:
+        base = snapshot(cursor, folder, [{"profile_id": "a", "Größe": "s"}])
+        alone = patched(cursor, folder, LocalManifest(), [{"profile_id": "b", "GRÖßE": "m"}])
+        both = LocalManifest(base.base, alone.deltas)  # as earlier versions stored it
+        after = patched(cursor, folder, both, [{"profile_id": "a", "Größe": "l"}])
+        assert page_rows(cursor, after, None, 10)[0]["traits"] == {"Größe": "l"}
+
     @pytest.mark.parametrize("compacted", [False, True])
     def test_a_trait_beside_an_identifier_does_not_become_it(
         self, cursor: Cursor, folder: Path, compacted: bool

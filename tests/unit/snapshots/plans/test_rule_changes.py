@@ -111,3 +111,19 @@ def test_a_column_that_is_recognised_now(cursor: Cursor, tmp_path: Path) -> None
     assert (stats.exited, stats.rule_changes) == (3, RuleChanges(moved=2))
     exact = [{"profile_id": "a", "user_id": "u-a", "email": "a@example.com"}]
     assert plan_now(cursor, tmp_path, exact, holdings, known).rule_changes == RuleChanges()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "before"),
+    [([1001.0, 1003.5], ["1001.0", "1003.5"]), (["x", {"a": 1}], ['"x"', '{"a":1}'])],
+)
+def test_keys_from_traits_that_earlier_versions_wrote_otherwise(
+    cursor: Cursor, tmp_path: Path, numbers: list[Any], before: list[str]
+) -> None:
+    spec: dict[str, Any] = {"key": "identifiers", "fields": (KeyField("crm", "last"),)}
+    people = [{"profile_id": f"p{n}", "crm": text} for n, text in enumerate(before)]
+    stats, _, plan = planned(cursor, tmp_path, people, **spec)
+    holdings = delivered(cursor, tmp_path, plan, stats, **spec)
+    now = [{"profile_id": f"p{n}", "crm": value} for n, value in enumerate(numbers)]
+    stats = plan_now(cursor, tmp_path, now, holdings, frozenset({"values-2"}), **spec)
+    assert stats.rule_changes.moved == 1
