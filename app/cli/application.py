@@ -14,6 +14,7 @@ from app.cli import serving, tools
 from app.cli.console import console
 from app.cli.environment import read_settings
 from app.cli.keys import keys
+from app.cli.signals import was_asked_to_end
 from app.cli.tokens import tokens
 from app.cli.workspaces import workspaces
 from app.core.crypto import KeyringError
@@ -100,6 +101,8 @@ def main() -> None:
         print(f"activations: {error}", file=sys.stderr)
         sys.exit(1)
     except Exception as error:
+        if was_asked_to_end():
+            sys.exit(0)
         away = _what_is_away(error)
         if away is None:
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.cli import application, signals
 from app.cli.application import main
 from app.core.objects import StoreAway
 from app.core.version import VERSION
@@ -260,6 +262,24 @@ def test_the_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         main()
     assert not ended.value.code
     assert capsys.readouterr().out == f"activations {VERSION}\n"
+
+
+def test_an_error_of_what_a_signal_interrupted_is_a_clean_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["activations", "migrate"])
+    monkeypatch.setattr(signals, "_received", [])
+
+    def interrupted(*_arguments: object) -> None:
+        with contextlib.suppress(SystemExit):
+            signals._end_cleanly(signal.SIGTERM, None)
+        raise RuntimeError("Event loop stopped before Future completed.")
+
+    monkeypatch.setattr(application, "read_settings", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_an_account_without_a_name_is_told_what_to_do() -> None:
