@@ -293,17 +293,14 @@ class AccountRow:
 
 async def destination_content(visit: Visit, draft: Draft) -> Any:
     """Return the accounts, the catalogue, and of the chosen account its lists and how many members it can receive."""
-    chosen, ids = (
-        draft.one("destination") or await _only_account(visit, draft),
-        draft.all("audience"),
-    )
+    chosen = draft.one("destination") or await _only_account(visit, draft)
     reach, reach_fault = None, ""
     lists, lists_fault = None, ""
     if chosen:
         # Engine and partner are asked with no transaction open.
         await visit.session.rollback()
         lists, lists_fault = await read_lists(visit, chosen, visit.asked("search"))
-        reach, reach_fault = await _reach(visit, ids, chosen)
+        reach, reach_fault = await _reach(visit, draft.all("audience"), chosen)
     types = await _types(visit, draft)
     found = await activations.page_destinations(visit.session, visit.space_id, page_of(visit, ROWS))
     accounts_found = list(found.entries)

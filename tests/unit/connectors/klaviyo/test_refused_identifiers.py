@@ -6,31 +6,16 @@ https://github.com/klaviyo/klaviyo-swift-sdk/issues/122.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from app.connectors.base import Delivery
-from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
-from app.connectors.destinations.klaviyo.settings import KlaviyoSettings
-from app.sandbox.sandbox import Sandbox
-from tests.unit.connectors.create import create_tools
 from tests.unit.connectors.klaviyo.test_connector import LIST, World, list_call, people, person
-from tests.unit.connectors.klaviyo.test_import_jobs import JOBS, Bent, import_error
+from tests.unit.connectors.klaviyo.test_import_jobs import JOBS, Bent, import_error, world
+
+__all__ = ["world"]  # a fixture
 
 REFUSED = "+0170123456"  # the emulator refuses this one
 ACCEPTED = {"email": "p7@example.com", "external_id": "u7"}
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    partner = Bent()
-    partner.account.new_list("VIP", LIST)
-    async with Sandbox([partner]) as sandbox, create_tools() as tools:
-        settings = KlaviyoSettings.model_validate(
-            {"api_key": "pk_sandbox", "base_url": sandbox.urls["klaviyo"]}
-        )
-        yield World(sandbox, partner, KlaviyoConnector(settings, tools))
 
 
 def with_phone(number: int, phone: str = REFUSED) -> Delivery:
