@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import io
 import os
 import pickle
@@ -171,23 +172,32 @@ class Template:
             theirs.close()
             os.close(report_end)
             os.close(status_end)
-        return Child(ours, report, _sender(handle), _waiter(status, handle))
+        forked = _Forked(handle, status)
+        return Child(ours, report, forked.send, forked.wait)
 
     def _forked(self, wanted: str, descriptors: list[int]) -> int:
-        """Return the pidfd of a new child. ``wanted`` is the message to the template."""
+        """Return the pidfd of a new child. ``wanted`` is the message to the template. Raises OSError if there is none."""
         with self._lock:
-            for last in (False, True):
-                try:
-                    control = self._running()
-                    socket.send_fds(control, [wanted.encode()], descriptors)
-                    answer, handles, _, _ = socket.recv_fds(control, MESSAGE, 1)
-                    if answer:
-                        return int(handles[0])
-                except OSError:
-                    if last:
-                        raise
+            try:
+                answer, handles = self._asked(wanted, descriptors)
+            except OSError:  # it has ended, and its children with it
                 self.stop()
-        raise OSError("the template of child processes does not run")
+                answer, handles = self._asked(wanted, descriptors)
+        if not handles:
+            number = (
+                STATUS.unpack(answer)[0] or errno.EMFILE
+            )  # this process takes no descriptor more
+            raise OSError(number, f"no child process: {os.strerror(number)}")
+        return int(handles[0])
+
+    def _asked(self, wanted: str, descriptors: list[int]) -> tuple[bytes, list[int]]:
+        """Return what the template answers, and the descriptors with it. Raises OSError if it has ended."""
+        control = self._running()
+        socket.send_fds(control, [wanted.encode()], descriptors)
+        answer, handles, _, _ = socket.recv_fds(control, MESSAGE, 1)
+        if not answer:
+            raise OSError("the template of child processes does not run")
+        return answer, handles
 
     def _running(self) -> socket.socket:
         if self._control is None or self._owner != os.getpid():
@@ -231,29 +241,36 @@ def _python(code: str, descriptors: list[int]) -> subprocess.Popen[bytes]:
     )
 
 
-def _sender(handle: int) -> Callable[[signal.Signals], None]:
-    def send(number: signal.Signals) -> None:
-        with contextlib.suppress(OSError):  # it has ended
-            signal.pidfd_send_signal(handle, number)
+class _Forked:
+    """A forked child, by its pidfd and the pipe for its exit status.
 
-    return send
+    Both are closed when the end is known. Their numbers may be those of another child at once, so nothing is sent from then on.
+    """
 
+    def __init__(self, handle: int, status: int) -> None:
+        self._handle = handle
+        self._status = status
+        self._code: int | None = None
+        self._lock = threading.Lock()
 
-def _waiter(status: int, handle: int) -> Callable[[], int]:
-    """Return a function that waits for the exit code, and closes both descriptors once."""
-    code: list[int] = []
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal if the child may still run. May be called from any thread."""
+        with self._lock:
+            if self._code is None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._handle, number)
 
-    def wait() -> int:
-        if not code:
-            found = os.read(status, STATUS.size)
-            code.append(
-                STATUS.unpack(found)[0] if len(found) == STATUS.size else -int(signal.SIGKILL)
-            )
-            os.close(status)
-            os.close(handle)
-        return code[0]
-
-    return wait
+    def wait(self) -> int:
+        """Wait for the exit code; negative for a signal."""
+        if self._code is None:
+            found = os.read(self._status, STATUS.size)
+            with self._lock:
+                self._code = (
+                    STATUS.unpack(found)[0] if len(found) == STATUS.size else -int(signal.SIGKILL)
+                )
+                os.close(self._status)
+                os.close(self._handle)
+        return self._code
 
 
 def _new_process(module: str) -> Child:

@@ -4,12 +4,13 @@ It opens no engine and no file: a child that is forked while another thread runs
 A module can have a function ``before_fork``, which computes once what each child would compute again.
 The parent sends one datagram for each child: the module to import, the module whose ``before_job`` the child calls (or
 nothing), and the child's three descriptors (its channel, the pipe for its report and the pipe for its exit status). The answer
-has a pidfd of the child.
+has a pidfd of the child, or it is the number of the error for which there is no child.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -24,6 +25,7 @@ from app.processes.child import do_job
 
 STATUS = struct.Struct("!i")
 MESSAGE = 1024  # bytes
+DESCRIPTORS = 3  # of a child
 
 
 def main(control: int) -> None:
@@ -47,17 +49,31 @@ def main(control: int) -> None:
 
 
 def _serve(requests: socket.socket, pipes: tuple[int, int], statuses: dict[int, int]) -> bool:
-    """Fork one child. Returns False if the parent has closed the socket."""
-    message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE, 3)
+    """Fork one child. Returns False if the parent has closed the socket.
+
+    An error of one fork is answered: the children that run would end with this process.
+    """
+    message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE, DESCRIPTORS)
     if not message:
         return False
+    if len(descriptors) != DESCRIPTORS:  # this process takes no descriptor more
+        for ours in descriptors:
+            os.close(ours)
+        _answer(requests, errno.EMFILE)
+        return True
     channel, report, status = descriptors
     preload, _, ahead = message.decode().partition("|")
     for module in filter(None, (preload, ahead)):
         with contextlib.suppress(ImportError):  # the child reports it
             _prepare(module)
     gc.freeze()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        for ours in descriptors:
+            os.close(ours)
+        _answer(requests, error.errno)
+        return True
     if child == 0:
         for other in (requests.fileno(), status, *pipes, *statuses.values()):
             os.close(other)
@@ -66,10 +82,18 @@ def _serve(requests: socket.socket, pipes: tuple[int, int], statuses: dict[int, 
     statuses[child] = status
     os.close(channel)
     os.close(report)
-    handle = os.pidfd_open(child)
-    socket.send_fds(requests, [b"forked"], [handle])
+    try:
+        handle = os.pidfd_open(child)
+    except OSError as error:  # the child ends when the parent closes its channel
+        _answer(requests, error.errno)
+        return True
+    _answer(requests, 0, [handle])
     os.close(handle)
     return True
+
+
+def _answer(requests: socket.socket, error: int | None, handles: list[int] | None = None) -> None:
+    socket.send_fds(requests, [STATUS.pack(error or 0)], handles or [])
 
 
 @cache

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +27,7 @@ from app.processes import (
     call_in_child,
     children,
     run_in_thread,
+    template,
 )
 from app.processes.child import REPORT_LIMIT
 from tests.processes import running_children
@@ -179,6 +183,53 @@ class TestEnds:
             await task
         assert not running_children()
 
+    def test_one_that_has_ended_kills_no_other(self) -> None:
+        """Its pidfd is closed by then, and the number may be that of the next child's."""
+        (first, number), (second, other) = with_pidfd(), with_pidfd()
+        first.start(job_of(jobs.echo, 1))
+        assert first.finish() == 1
+        os.dup2(other, number)
+        first.kill()
+        first.terminate()
+        second.start(job_of(jobs.echo, 2))
+        assert second.finish() == 2
+        os.close(number)
+        first.close()
+        second.close()
+
+    async def test_a_template_that_takes_no_descriptor_refuses_one_child_and_keeps_the_others(
+        self,
+    ) -> None:
+        assert await call(jobs.echo, 1) == 1
+        running, _ = with_pidfd()
+        process = children._TEMPLATE._process
+        assert process is not None
+        before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        with pytest.raises(OSError, match="no child process: Too many open files"):
+            await call(jobs.echo, 2)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+        running.start(job_of(jobs.echo, 3))
+        assert running.finish() == 3
+        running.close()
+        assert await call(jobs.echo, 4) == 4
+        assert children._TEMPLATE._process is process
+
+    def test_a_fork_that_fails_is_the_answer_to_one_request(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail() -> int:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        monkeypatch.setattr(os, "fork", fail)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        given = [os.open("/", os.O_RDONLY) for _ in range(template.DESCRIPTORS)]
+        socket.send_fds(ours, [b"|"], given)
+        assert template._serve(theirs, (-1, -1), {})
+        assert template.STATUS.unpack(ours.recv(template.MESSAGE)) == (errno.EAGAIN,)
+        for descriptor in (*given, ours.detach(), theirs.detach()):
+            os.close(descriptor)
+
     async def test_a_killed_template_is_started_again(self) -> None:
         assert await call(jobs.echo, 1) == 1
         process = children._TEMPLATE._process
@@ -207,6 +258,19 @@ class TestEnds:
             assert time.monotonic() < deadline, "a child outlived its parent"
             time.sleep(0.02)
         assert len(found) == 2
+
+
+def with_pidfd() -> tuple[children.Child, int]:
+    """Start a child that waits for its job. Returns the number of its pidfd, too."""
+    before = pidfds()
+    child = children.start_child(jobs.__name__)
+    (number,) = pidfds() - before
+    return child, number
+
+
+def pidfds() -> set[int]:
+    own = Path("/proc/self/fd")
+    return {int(one.name) for one in own.iterdir() if "[pidfd]" in os.path.realpath(one)}
 
 
 def threads_of(pid: int) -> int:
