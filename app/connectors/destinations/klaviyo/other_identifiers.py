@@ -1,13 +1,14 @@
 """Members whose key Klaviyo does not know: they may be there under another identifier that was sent.
 
 The key may have been changed at Klaviyo. A profile that is found so is removed only if nothing of it belongs to another
-member of the list.
+member of the list. So is a profile that the search returns for an address that is not its main one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.connectors.base import Call, Delivery, Identifier
 from app.connectors.destinations.klaviyo import payloads
@@ -54,6 +55,24 @@ class OtherIdentifiers:
             else:
                 ids.append(one.profile_id)
         return ids
+
+    async def of_nobody_else(self, profiles: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return the ids of profiles ``{"id", "attributes"}`` of which nothing belongs to a member who stays.
+
+        Klaviyo keeps up to five addresses of a person in one profile, and the search may return it for each of them:
+        https://help.klaviyo.com/hc/en-us/articles/48274807144475. Its main address may be that of another member.
+        """
+        rows = self._call.place_rows
+        if not profiles or rows is None:
+            return []
+        found = {str(one["id"]): _identifiers(one.get("attributes") or {}) for one in profiles}
+        carriers = await rows.carriers({one for many in found.values() for one in many})
+        leaving = {(delivery.key_type, delivery.key) for delivery in self._deliveries}
+        return [
+            profile_id
+            for profile_id, identifiers in found.items()
+            if leaving.issuperset(row for one in identifiers for row in carriers.get(one, ()))
+        ]
 
     def _owners(self, indexes: Sequence[int]) -> dict[Identifier, list[int]]:
         """Return the members by the identifiers that are not their keys."""

@@ -41,12 +41,12 @@ class Removals:
         """Remove the next 1,000 members; at the end, look again for those that Klaviyo may not show yet."""
         await self._note_shared_ids(progress)
         part = self._part(progress)
+        others = OtherIdentifiers(self._search, self._call, self._deliveries)
         try:
-            await self._find(progress, part)
+            await self._find(progress, part, others)
             missing = self._missing(progress, part)
             late = [index for index in missing if self._may_appear(index)]
             gone = [index for index in missing if index not in set(late)]
-            others = OtherIdentifiers(self._search, self._call, self._deliveries)
             elsewhere = await others.find(progress, gone)
         except Throttled as error:
             if not progress.searched:
@@ -87,15 +87,20 @@ class Removals:
             return progress.waiting()
         return progress.receipts(self._skipped())
 
-    async def _find(self, progress: Progress, part: Sequence[int]) -> None:
+    async def _find(
+        self, progress: Progress, part: Sequence[int], others: OtherIdentifiers
+    ) -> None:
         for field, values in self._searches(progress, part)[progress.searched :]:
-            found = await self._search.by(field, values)
-            progress.found += [str(entry["id"]) for entry in found]
-            progress.hits += [
-                payloads.folded(field, value)
-                for entry in found
-                if (value := (entry.get("attributes") or {}).get(field))
-            ]
+            sought = {payloads.folded(field, value) for value in values}
+            further = []  # found by an address that is not the profile's main one
+            for entry in await self._search.by(field, values):
+                value = (entry.get("attributes") or {}).get(field)
+                if value and payloads.folded(field, value) in sought:
+                    progress.found.append(str(entry["id"]))
+                    progress.hits.append(payloads.folded(field, value))
+                else:
+                    further.append(entry)
+            progress.found += await others.of_nobody_else(further)
             progress.searched += 1
 
     def _searches(self, progress: Progress, part: Sequence[int]) -> list[tuple[str, list[str]]]:

@@ -193,6 +193,45 @@ class TestOtherIdentifiers:
         assert world.emails() == {"p0@example.com"}
 
 
+class TestFurtherAddresses:
+    """Klaviyo merges profiles of one person. The search returns the profile for each of its addresses."""
+
+    @pytest.fixture
+    async def merged(self, world: World) -> World:
+        """A list with p0 to p11, of which p3 is an address of the profile of p9 since then."""
+        await world.run(list_call(), people(12))
+        account = world.partner.account
+        kept, gone = (account.find("email", f"p{n}@example.com") for n in (9, 3))
+        assert kept is not None
+        assert gone is not None
+        account._merge(kept.id, gone.id)
+        account.patch_emails(kept, {"append": {"email": ["p3@example.com"]}})
+        assert account.find("email", "p3@example.com") is kept
+        return world
+
+    async def test_a_profile_of_a_member_who_stays_stays(self, merged: World) -> None:
+        key = ("email", "p9@example.com")
+        rows = Rows({key: [key]})
+        receipts = await merged.run(exit_call(place_rows=rows), exits(people(12)[3:5]))
+        assert receipts == Receipts()
+        assert merged.emails() == {f"p{n}@example.com" for n in range(12)} - {
+            "p3@example.com",
+            "p4@example.com",
+        }
+
+    async def test_it_leaves_if_all_its_members_do(self, merged: World) -> None:
+        key = ("email", "p9@example.com")
+        rows = Rows({key: [key]})
+        both = exits([people(12)[3], people(12)[9]])
+        assert await merged.run(exit_call(place_rows=rows), both) == Receipts()
+        assert "p9@example.com" not in merged.emails()
+
+    async def test_it_leaves_if_its_main_address_is_no_members(self, merged: World) -> None:
+        rows = exits([people(12)[3]])
+        assert await merged.run(exit_call(place_rows=Rows()), rows) == Receipts()
+        assert "p9@example.com" not in merged.emails()
+
+
 class TestAccepted:
     @pytest.mark.parametrize("count", [2, 12])
     async def test_of_a_duplicate_the_key_alone_is_accepted(self, world: World, count: int) -> None:
