@@ -86,7 +86,12 @@ def word_sql(expression: str, words: Collection[str]) -> str:
 
 def folded_sql(expression: str) -> str:
     """Return the expression of a text without blanks at its ends, in lower case."""
-    return f"lower(trim({expression}, {_quoted(BLANKS)}))"
+    return f"lower({trimmed_sql(expression)})"
+
+
+def trimmed_sql(expression: str) -> str:
+    """Return the expression of a text without blanks at its ends."""
+    return f"trim({expression}, {_quoted(BLANKS)})"
 
 
 def _plain_sql(expression: str, how: Normaliser, region: str) -> str:
@@ -134,7 +139,7 @@ def _text_sql(expression: str) -> str:
     # For ASCII text without blanks at its ends, the plain functions of the engine are equal and several times faster.
     plain = f"strlen({expression}) = length({expression})"
     plain += f" AND left({expression}, 1) > ' ' AND right({expression}, 1) > ' '"
-    text = f"trim({expression}, {_quoted(BLANKS)})"
+    text = trimmed_sql(expression)
     # A pattern, because the engine turns a long list after IN into a join, which costs far more.
     absent = _quoted("|".join(map(re.escape, ("", *sorted(ABSENT_WORDS)))))
     # Naming the expression twice for each beginning would make the plan of a small query take longer than the query.

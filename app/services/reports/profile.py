@@ -11,6 +11,9 @@ from typing import Any
 
 from app.core.pagination import START, Position
 from app.domain.changes import Held
+from app.domain.email_addresses import valid_email
+from app.domain.phone_numbers import valid_phone
+from app.domain.text_forms import folded, trimmed
 from app.services.audiences import find_member
 from app.services.platform import Platform, fetch_manifest
 from app.services.reports.explain import explain_absence
@@ -89,13 +92,13 @@ async def find_profile(
 ) -> FoundProfile:
     """Search the current snapshots and the holdings of a space for an id or the value of an identifier.
 
-    E-mail addresses are compared without case. All audiences are searched, the newest first, and all activations, the oldest
+    E-mail addresses are compared without case, and keys at destinations in the forms in which they are sent. All audiences are searched, the newest first, and all activations, the oldest
     first, or the one with this id. The search ends after 512 MiB from the object store or 20 s.
     """
     for_members, for_holdings = ReadBudget.shares(platform.objects, 2)
     rows, of_audiences = await _members(platform, space_id, sought, for_members)
     ids = list(dict.fromkeys(row["profile_id"] for _, _, found in rows for row in found))
-    values = list(dict.fromkeys([sought, sought.strip().lower(), *ids]))
+    values = list(dict.fromkeys([*_sent_forms(sought), *ids]))
     audiences = {audience.id for audience, _, _ in rows}
     wanted = Sought(activation_id=activation_id)
     activations, of_activations = await _held(
@@ -111,6 +114,12 @@ async def find_profile(
         searched_activations=of_activations.searched,
         unsearched=of_audiences.left + of_activations.left,
     )
+
+
+def _sent_forms(sought: str) -> list[str]:
+    """Return what destinations may have for a text that a person typed or pasted."""
+    forms = (sought, trimmed(sought), folded(sought), valid_email(sought), valid_phone(sought))
+    return [one for one in forms if one]
 
 
 async def explain_absences(

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from app.domain.normalise import default_normaliser, folded_sql, trimmed_sql
+from app.domain.text_forms import folded, trimmed
 from app.snapshots.engine import (
     Cursor,
     LocalManifest,
@@ -50,13 +52,15 @@ def find_rows(cursor: Cursor, manifest: LocalManifest, sought: str) -> list[dict
     Returns rows of the shape of ``find_row``.
     """
     whole = members_relation(cursor, manifest)
-    value = sql_text(sought.strip())
-    conditions = [f"member_id = {sql_text(sought)}"]
+    ids = f"({sql_text(sought)}, {sql_text(trimmed(sought))})"
+    conditions = [f"member_id IN {ids}"]
     if "profile_id" in whole.columns:
-        conditions.append(f"profile_id = {sql_text(sought)}")
+        conditions.append(f"profile_id IN {ids}")
     for name in whole.identifiers:
         text, wanted = (
-            ("lower(trim(v))", f"lower({value})") if name == "email" else ("trim(v)", value)
+            (folded_sql("v"), sql_text(folded(sought)))
+            if default_normaliser(name) == "email"
+            else (trimmed_sql("v"), sql_text(trimmed(sought)))
         )
         values = f"unnest({sql_name('id_' + name)}) AS unnested(v)"
         conditions.append(f"EXISTS (SELECT 1 FROM {values} WHERE {text} = {wanted})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.domain.normalise import Normaliser, normalise
 from app.services.reports import profile
 from tests.integration.api_extensions.desk import Desk
 
@@ -30,6 +31,31 @@ async def test_a_profile_is_found_by_its_id_and_by_its_address_in_any_case(desk:
     assert one["identifiers"] == {"email": ["p1@example.com"]}
     assert one["since"] == one["asOf"]
     assert one["sinceIsExact"] is True
+
+
+@pytest.mark.parametrize(
+    ("written", "sought"),
+    [
+        ("KİRA@example.com", "kİra@EXAMPLE.com"),
+        ("\tnikos\u00a0", "nikos"),
+        ("n1", "n1\u200b"),
+        ("n1", "%09n1"),
+    ],
+)
+async def test_blanks_and_capitals_are_compared_as_in_the_engine(
+    desk: Desk, written: str, sought: str
+) -> None:
+    identifier = "email" if "@" in written else "user_id"
+    await desk.flow.upload([{"profile_id": "p0", identifier: written}])
+    found = (await desk.data("GET", f"profiles/{sought}"))["profile"]
+    assert found["profileIds"] == ["p0"]
+
+
+@pytest.mark.parametrize(
+    ("sought", "how"), [(" P0@B\u00dcCHER.example", "email"), ("+49 (0) 170 1234567", "phone")]
+)
+def test_keys_are_sought_in_the_form_in_which_they_are_sent(sought: str, how: Normaliser) -> None:
+    assert normalise(sought, how) in profile._sent_forms(sought)
 
 
 async def test_a_profile_that_left_is_found_where_it_is_still_held(desk: Desk) -> None:
