@@ -17,13 +17,14 @@ from app.connectors.destinations.klaviyo.client import (
     list_path,
     profile_faults,
     unknown_ids,
+    unknown_list,
 )
 from app.connectors.destinations.klaviyo.first_alone import find_firsts
 from app.connectors.destinations.klaviyo.import_jobs import DUPLICATE, JOBS, ImportJob
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import LONGEST_WAIT, Progress
-from app.connectors.destinations.klaviyo.refused_identifiers import leave_out, remaining
-from app.connectors.errors import ListGone, Throttled
+from app.connectors.destinations.klaviyo.refused_fields import leave_out, remaining
+from app.connectors.errors import Throttled
 
 JOB_ROWS = 10_000
 # Up to this number single calls, which return the profiles' ids. A job takes at most 10,000 profiles:
@@ -65,6 +66,7 @@ class Additions:
             waiting = await ImportJob(self._client, rows, progress).go_on()
             if waiting is not None:
                 return waiting
+            self._profiles = remaining(progress, self._profiles)
         waiting = await self._write_firsts(progress)
         if waiting is not None:
             return waiting
@@ -134,7 +136,7 @@ class Additions:
     def _rows_of_job(self, progress: Progress) -> list[Profile]:
         if progress.is_again:
             chosen = set(progress.span)
-            return [row.alone() for row in self._profiles if row.index in chosen]
+            return [self._again(progress, row) for row in self._profiles if row.index in chosen]
         first, end = progress.span
         return [
             row
@@ -217,11 +219,11 @@ class Additions:
         return progress.pending(min(max(0, progress.refusals - _UNPAUSED) * 0.1, LONGEST_WAIT))
 
     async def _send_again(self, progress: Progress) -> Receipts | Pending:
-        """Send members again with the key alone whose other identifiers belong to other profiles."""
+        """Send members again: without a refused field, or with the key alone if other identifiers belong to other profiles."""
         if not progress.again:
             return progress.receipts(self._skipped)
         chosen = set(progress.again)
-        rows = [row.alone() for row in self._profiles if row.index in chosen]
+        rows = [self._again(progress, row) for row in self._profiles if row.index in chosen]
         if len(rows) <= FEW:
             return await self._one_by_one(progress, rows)
         span, progress.again, progress.is_again = progress.again, [], True
@@ -232,6 +234,9 @@ class Additions:
                 code, message, pointer = progress.notes.get(str(index)) or _said_of(error)
                 progress.reject(index, Refusal(str(code), str(message), pointer))
             return progress.receipts(self._skipped)
+
+    def _again(self, progress: Progress, row: Profile) -> Profile:
+        return row if row.index in progress.whole else row.alone()
 
     # Single calls
 
@@ -384,13 +389,3 @@ def _words_of(error: KlaviyoRefusal) -> Refusal:
 def _said_of(error: KlaviyoRefusal) -> tuple[str, str, str | None]:
     words = _words_of(error)
     return words.code, words.message, words.pointer
-
-
-def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ListGone:
-    """Return the error for an unknown list. It is retried, because a 404 can have other causes."""
-    return ListGone(
-        f"Klaviyo has no list {list_id} in this account; check upper and lower case",
-        http_status=error.http_status,
-        vendor_request_id=error.vendor_request_id,
-        code="list_not_found",
-    )

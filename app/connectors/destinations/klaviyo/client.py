@@ -22,6 +22,7 @@ from app.connectors.destinations.klaviyo.settings import KlaviyoSettings
 from app.connectors.errors import (
     AuthenticationRejected,
     ConnectorError,
+    ListGone,
     PayloadRejected,
     TransientFailure,
     Unconfirmed,
@@ -293,3 +294,13 @@ def _named(pointer: re.Pattern[str], faults: Sequence[Fault], count: int) -> dic
 def list_path(list_id: str, rest: str = "") -> str:
     """Return the path of a list."""
     return f"/api/lists/{path_part(list_id)}{rest}"
+
+
+def unknown_list(list_id: str | None, error: KlaviyoNotFound) -> ListGone:
+    """Return the error for an unknown list. It is retried, because a 404 can have other causes."""
+    return ListGone(
+        f"Klaviyo has no list {list_id} in this account; check upper and lower case",
+        http_status=error.http_status,
+        vendor_request_id=error.vendor_request_id,
+        code="list_not_found",
+    )

@@ -17,7 +17,7 @@ from app.connectors.destinations.klaviyo.client import (
 )
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import Progress
-from app.connectors.destinations.klaviyo.refused_identifiers import refused_identifier
+from app.connectors.destinations.klaviyo.refused_fields import leave_out
 from app.connectors.errors import ConfigurationRejected, ConnectorError, Throttled
 
 JOBS = "/api/profile-bulk-import-jobs"
@@ -208,10 +208,13 @@ class ImportJob:
     def _note_error(self, row: Profile, refusal: Refusal) -> None:
         progress = self._progress
         progress.failed.append(row.index)
-        is_other = refused_identifier(row, refusal.pointer) is not None
-        if (is_other or refusal.code == DUPLICATE) and row.has_others and not progress.is_again:
+        if refusal.code == DUPLICATE and row.has_others and not progress.is_again:
             progress.again = sorted({*progress.again, row.index})
             progress.note(row.index, refusal, row.identity_alone)
+        elif leave_out(progress, row, refusal) is not None:
+            progress.again = sorted({*progress.again, row.index})
+            if not progress.is_again:
+                progress.whole.append(row.index)
         else:
             progress.reject(row.index, refusal)
 

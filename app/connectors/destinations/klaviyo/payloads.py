@@ -5,7 +5,7 @@ Limits: https://developers.klaviyo.com/en/reference/bulk_import_profiles (100 KB
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,10 +79,16 @@ class Profile:
         """Return the profile with the key as its only identifier; other attributes stay."""
         return self.without([name for name in IDENTITY if name != self.key])
 
-    def without(self, names: Container[str]) -> Profile:
-        """Return the profile without some attributes."""
-        kept = {name: value for name, value in self.attributes.items() if name not in names}
-        if len(kept) == len(self.attributes):
+    def without(self, fields: Iterable[str]) -> Profile:
+        """Return the profile without some fields: attributes, or parts of one such as ``location/city`` (as in JSON Pointer)."""
+        kept = dict(self.attributes)
+        for field in fields:
+            name, *part = field_parts(field)
+            rest = kept.pop(name, None)
+            if part and isinstance(rest, Mapping):
+                rest = {key: value for key, value in rest.items() if key != part[0]}
+                kept |= {name: rest} if rest else {}
+        if kept == self.attributes:
             return self
         return Profile(self.index, kept, _resource(kept), self.key, self.cleared)
 
@@ -101,6 +107,11 @@ def profiles_of(deliveries: Sequence[Delivery]) -> tuple[list[Profile], dict[int
             refusal = Refusal("profile_too_large", "Klaviyo accepts at most 100 KB for one profile")
         skipped[index] = refusal or NO_IDENTIFIER
     return profiles, skipped
+
+
+def field_parts(field: str) -> list[str]:
+    """Return the name of an attribute, and of its part if there is one: ``location/city`` has the parts ``location`` and ``city``."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in field.split("/")]
 
 
 def _resource(attributes: Mapping[str, Any]) -> bytes:

@@ -58,7 +58,8 @@ class Progress:
     confirmed: list[int] = field(default_factory=list)  # deliveries among the profiles of the job
     listed: int = 0  # profiles of the job that were read
     words: str | None = None  # of an error that no delivery was matched to
-    again: list[int] = field(default_factory=list)  # to be sent again, with the key alone
+    again: list[int] = field(default_factory=list)  # to be sent again, with the key alone ...
+    whole: list[int] = field(default_factory=list)  # ... but these with all identifiers
     is_again: bool = False  # the running job is of these, or of ``firsts``
     #: To be written first, with the key alone; None: not known yet. ``created``: all of them are written.
     firsts: list[int] | None = None
@@ -79,7 +80,7 @@ class Progress:
     accepted: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Ids of profiles that Klaviyo does not know any more, once for each response that says so. Its search may show them for some time.
     gone: list[str] = field(default_factory=list)
-    #: The identifiers that Klaviyo refused, by index: they are not sent again.
+    #: The fields that Klaviyo refused, by index: they are not sent again.
     left_out: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from app.connectors.base import Call, Delivery, Pending, Receipts, Refusal
 from app.connectors.destinations.klaviyo import payloads
-from app.connectors.destinations.klaviyo.additions import unknown_list
 from app.connectors.destinations.klaviyo.client import (
     KlaviyoClient,
     KlaviyoNotFound,
     list_path,
     unknown_ids,
+    unknown_list,
 )
 from app.connectors.destinations.klaviyo.other_identifiers import OtherIdentifiers
 from app.connectors.destinations.klaviyo.progress import Progress
