@@ -293,23 +293,24 @@ class Additions:
         return None
 
     async def _add(self, progress: Progress, list_id: str, ids: dict[int, str]) -> Pending | None:
-        sent = list(dict.fromkeys(ids.values()))
-        body = payloads.members(sent)
         path = list_path(list_id, "/relationships/profiles")
-        try:
-            await self._client.send("POST", path, body, expected=(204,))
-        except KlaviyoNotFound as error:
-            gone = unknown_ids(error.faults, sent)
-            if not gone:
-                raise unknown_list(list_id, error) from error
-            rest = self._without(progress, ids, gone)
-            return await self._add(progress, list_id, rest) if rest else None
-        except KlaviyoUnconfirmed as error:
-            again = progress.once_more()
-            if again is None:
-                for index in ids:
-                    progress.leave_unknown(index, error.message)
-            return again
+        while ids:
+            sent = list(dict.fromkeys(ids.values()))
+            try:
+                await self._client.send("POST", path, payloads.members(sent), expected=(204,))
+            except KlaviyoNotFound as error:
+                gone = unknown_ids(error.faults, sent)
+                if not gone:
+                    raise unknown_list(list_id, error) from error
+                ids = self._without(progress, ids, gone)
+                continue
+            except KlaviyoUnconfirmed as error:
+                again = progress.once_more()
+                if again is None:
+                    for index in ids:
+                        progress.leave_unknown(index, error.message)
+                return again
+            return None
         return None
 
     def _without(
