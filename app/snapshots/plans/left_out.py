@@ -16,7 +16,7 @@ from app.domain.left_out import LeftOut
 from app.snapshots.engine import Cursor, LocalManifest, PlanSpec, sql_text, stored_relation
 from app.snapshots.holdings import PROFILE, holdings_relation
 from app.snapshots.plans.decisions import REFUSED_BEFORE, decision_sql
-from app.snapshots.plans.wanted import Wanted, wanted_sources
+from app.snapshots.plans.wanted import Wanted, left_out_keys, wanted_sources
 from app.snapshots.plans.wanted_rows import arm_sql
 
 #: Reasons whose members are found by :func:`left_out_rows`: the others depend on what other activations did then.
@@ -58,7 +58,7 @@ def left_out_rows(
     sources = wanted_sources(cursor, planned.spec, planned.wanted, hashed=refused)
     try:
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE all_keys AS {_all_keys(sources)}")
-        parts = [_by_reason(reasons)]
+        parts = [_by_reason(reasons, sources)]
         if LeftOut.SHARED_KEY in reasons and planned.spec.key == "identifiers":
             parts.append(_shared())
         if refused:
@@ -82,11 +82,11 @@ def _all_keys(sources: Sequence[Wanted]) -> str:
     )
 
 
-def _by_reason(reasons: Collection[LeftOut]) -> str:
+def _by_reason(reasons: Collection[LeftOut], sources: Sequence[Wanted]) -> str:
     """Return the query of the members that have no key of their own accord."""
     named = ", ".join(sql_text(reason) for reason in reasons) or "NULL"
     return f"""SELECT member_id, reason, source, owner, CAST(NULL AS VARCHAR) AS k, CAST(NULL AS VARCHAR) AS kept_by
-        FROM all_keys WHERE reason IN ({named})"""
+        FROM {left_out_keys("all_keys", sources)} AS missed WHERE reason IN ({named})"""
 
 
 def _shared() -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.domain.left_out import LeftOut
 from app.snapshots.engine import Cursor, LocalManifest, PlanSpec, fetch_one
-from app.snapshots.plans.wanted import Wanted, wanted_sources
+from app.snapshots.plans.wanted import Wanted, left_out_keys, wanted_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def count_reach(cursor: Cursor, spec: PlanSpec, members: Sequence[LocalManifest]
     )
     if len(sources) == 1 and all(field.strategy != "all" for field in spec.fields):
         return _by_keys(cursor, keys, size)
-    return _by_members(cursor, keys, size)
+    return _by_members(cursor, sources, keys, size)
 
 
 def _size(cursor: Cursor, sources: Sequence[Wanted]) -> int:
@@ -58,14 +58,14 @@ def _by_keys(cursor: Cursor, keys: str, size: int) -> Reach:
     return _reach(size, with_key, reachable, left_out)
 
 
-def _by_members(cursor: Cursor, keys: str, size: int) -> Reach:
+def _by_members(cursor: Cursor, sources: Sequence[Wanted], keys: str, size: int) -> Reach:
     """Count members. A key belongs to its first source, there to the lowest member id; others share it."""
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE reach_keys AS {keys}")
     try:
         left_out = dict(
             cursor.execute(
-                """SELECT reason, count(DISTINCT member_id) FROM reach_keys
-                WHERE reason IS NOT NULL GROUP BY reason"""
+                f"""SELECT reason, count(DISTINCT member_id)
+                FROM {left_out_keys("reach_keys", sources)} AS missed GROUP BY reason"""
             ).fetchall()
         )
         with_key, reachable = fetch_one(

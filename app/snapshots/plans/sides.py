@@ -23,7 +23,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import holdings_relation
 from app.snapshots.plans.decisions import needs_hashes
-from app.snapshots.plans.wanted import Wanted, wanted_sources
+from app.snapshots.plans.wanted import Wanted, left_out_keys, wanted_sources
 
 
 @dataclass(slots=True)
@@ -104,10 +104,11 @@ def _stage(cursor: Cursor, sources: Sequence[Wanted], *, is_large: bool) -> dict
     cursor.execute(
         f"CREATE OR REPLACE TEMP TABLE wanted_keys AS SELECT * FROM ({union}) AS keys {order}"
     )
+    missed = left_out_keys("wanted_keys", sources)
     rows = cursor.execute(
-        "SELECT reason, count(DISTINCT member_id) FROM wanted_keys WHERE reason IS NOT NULL GROUP BY reason"
+        f"SELECT reason, count(DISTINCT member_id) FROM {missed} AS missed GROUP BY reason"
     ).fetchall()
-    if rows:
+    if rows or len(sources) > 1:
         cursor.execute("DELETE FROM wanted_keys WHERE reason IS NOT NULL")
     return dict(rows)
 

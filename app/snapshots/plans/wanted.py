@@ -102,6 +102,15 @@ def wanted_source(spec: PlanSpec, number: int, whole: Members, *, hashed: bool =
     return Wanted(spec, number, whole, narrow, plain)
 
 
+def left_out_keys(table: str, sources: Sequence[Wanted]) -> str:
+    """Return the rows of members who are left out, of a table with the columns of ``narrow``: no other source has a key for them."""
+    rows = f"(SELECT * FROM {table} WHERE reason IS NOT NULL)"
+    if len(sources) == 1:
+        return rows
+    sent = f"(SELECT member_id FROM {table} WHERE reason IS NULL)"
+    return f"(SELECT * FROM {rows} AS rows ANTI JOIN {sent} AS sent USING (member_id))"
+
+
 def _wide(spec: PlanSpec, number: int, whole: Members) -> str:
     rows, fields, shown = _spread_rows(spec, number, whole)
     key, kind, value = _key(spec)

@@ -13,7 +13,15 @@ from app.domain.batch_states import BatchEnd
 from app.domain.left_out import LeftOut
 from app.snapshots.engine import Arm, BatchOutcome, Cursor, KeyField, LocalManifest
 from app.snapshots.holdings import fold_outcome
-from app.snapshots.plans import LISTED, PlannedFrom, count_arms, read_left_out, write_plan
+from app.snapshots.plans import (
+    LISTED,
+    PlannedFrom,
+    Reach,
+    count_arms,
+    count_reach,
+    read_left_out,
+    write_plan,
+)
 from tests.unit.snapshots.files import create_spec, fresh, snapshot
 
 EMAIL = KeyField("email", "last", "email")
@@ -61,9 +69,9 @@ def test_pages_have_those_that_a_plan_counts(
 ) -> None:
     spec = create_spec(**given)
     chance = random.Random(seed)
-    first = people(chance, 50)
+    # Members of both sources have other values in each of them.
     sources = [
-        snapshot(cursor, tmp_path, rows) for rows in (first, [*first[40:], *people(chance, 20, 50)])
+        snapshot(cursor, tmp_path, rows) for rows in (people(chance, 50), people(chance, 30, 40))
     ]
     for members in (sources[:1], sources):
         stats = write_plan(cursor, spec, members, LocalManifest(), fresh(tmp_path))
@@ -74,6 +82,27 @@ def test_pages_have_those_that_a_plan_counts(
             counted["shared_key"] = stats.left_out["shared_key"]
         assert counted == dict(stats.left_out)
         assert found == sorted(found, key=lambda one: (one.member_id, one.reason))
+
+
+@pytest.mark.parametrize("given", [{"consent": "ok"}, {"key": "identifiers", "fields": (EMAIL,)}])
+def test_a_member_whom_one_audience_sends_is_not_left_out_by_another(
+    cursor: Cursor, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    spec = create_spec(**given)
+    rows = [{"profile_id": f"p{i}", "email": [f"p{i}@x.com"], "ok": True} for i in range(3)]
+    rows[0] |= {"email": [], "ok": False}
+    rows[1] |= {"email": [], "ok": False}
+    sources = [
+        snapshot(cursor, tmp_path, rows),
+        snapshot(cursor, tmp_path, [{**rows[0], "email": ["p0@x.com"], "ok": True}]),
+    ]
+    stats = write_plan(cursor, spec, sources, LocalManifest(), fresh(tmp_path))
+    assert stats.entered == 2
+    reason = LeftOut.NO_CONSENT if spec.consent else LeftOut.NO_IDENTIFIER
+    assert stats.left_out == {reason: 1}
+    assert count_reach(cursor, spec, sources) == Reach(3, 2, {reason: 1})
+    found = everyone(cursor, PlannedFrom(spec, sources, LocalManifest()))
+    assert [(one.member_id, one.reason) for one in found] == [("p1", reason)]
 
 
 def test_a_member_has_its_reason_its_values_and_who_has_its_key(
