@@ -88,13 +88,18 @@ class StoreTarget:
             await self._delete(part)
 
     async def _copied(self, part: str, final: str, path: Path, checksum: str | None) -> str | None:
-        """Copy the file to its name, and return its checksum. If the store cannot copy it, such as some in parts, write it again."""
+        """Copy the file to its name, and return its checksum. If the store does not copy it, write it again.
+
+        Some stores do not copy in parts. A key may be allowed to write, and not to read what a copy reads, such as contents that
+        the store has encrypted with a key of its own (``kms:Decrypt``) or tags.
+        """
         size = (await asyncio.to_thread(path.stat)).st_size
         with contextlib.suppress(Kept):
             try:
                 return await self._store.copy(part, final, size)
             except ConnectorError as error:
-                if error.code not in _CANNOT_COPY:
+                is_refused = isinstance(error, Denied) and not isinstance(error, Kept)
+                if error.code not in _CANNOT_COPY and not is_refused:
                     raise
                 return await self._store.write(final, path, size)
         return checksum

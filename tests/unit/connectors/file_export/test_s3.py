@@ -178,16 +178,35 @@ class TestParts:
                     Bucket="exports", Key=one["Key"], UploadId=one["UploadId"]
                 )
 
-    async def test_a_store_that_cannot_copy_in_parts_gets_the_file_again(
-        self, s3_url: str, tools: ConnectorTools, file: Path
+    @pytest.mark.parametrize(
+        ("asked", "limits", "said"),
+        [
+            (
+                "partNumber",
+                SMALL,
+                "501 Not Implemented\n<Error><Code>NotImplemented</Code></Error>",
+            ),
+            ("partNumber", SMALL, "403 Forbidden\n<Error><Code>AccessDenied</Code></Error>"),
+            ("", Limits(), "403 Forbidden\n<Error><Code>AccessDenied</Code></Error>"),
+        ],
+        ids=["not in parts", "refused in parts", "refused"],
+    )
+    async def test_a_store_that_does_not_copy_gets_the_file_again(
+        self,
+        s3_url: str,
+        tools: ConnectorTools,
+        file: Path,
+        asked: str,
+        limits: Limits,
+        said: str,
     ) -> None:
         def lacks(environ: dict[str, Any]) -> str | None:
-            if "HTTP_X_AMZ_COPY_SOURCE" in environ and "partNumber" in environ["QUERY_STRING"]:
-                return "501 Not Implemented\n<Error><Code>NotImplemented</Code></Error>"
-            return None
+            is_copy = "HTTP_X_AMZ_COPY_SOURCE" in environ
+            return said if is_copy and asked in environ["QUERY_STRING"] else None
 
         with between(lacks) as url:
-            await StoreTarget(store(tools, url), "exports", "lacks/").publish("big.csv", file)
+            made = StoreTarget(store(tools, url, limits), "exports", "lacks/")
+            await made.publish("big.csv", file)
         assert content(("s3", s3_url), "lacks/big.csv") == DATA
         assert names(("s3", s3_url), "exports/lacks") == ["lacks/big.csv"]
 
