@@ -148,7 +148,7 @@ def stored(data: Path, database_url: str, changes: int) -> Stored:
         if stat.S_ISREG(status.st_mode) and (kind := _kind(file.relative_to(data))):
             files[kind] += 1
             sizes[kind] += status.st_size
-    tables = sum(1 for _ in data.glob("postgres/base/*/*"))
+    tables = sum(1 for _ in data.glob("servers/postgres/base/*/*"))
     return Stored(changes, files, sizes, tables, *asyncio.run(_database(database_url)))
 
 
