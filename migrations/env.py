@@ -6,12 +6,14 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.config import Settings
 from app.storage.engine import open_migration_engine
 from app.storage.models import Base
 
 LOCK_KEY = 4_771_002  # any constant; processes that migrate this database wait for its lock
+WAIT = 0.5  # seconds between two tries to take it
 
 
 def _url() -> str:
@@ -33,13 +35,22 @@ def _migrate(connection: Connection) -> None:
         transaction_per_migration=True,
     )
     with context.begin_transaction():
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_KEY})"))
         context.run_migrations()
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Take the lock in a transaction of this connection. Between two tries it has none, as a pooler may have few connections."""
+    take = text(f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})")
+    while not await connection.scalar(take):
+        await connection.rollback()
+        await asyncio.sleep(WAIT)
 
 
 async def _run() -> None:
     engine = open_migration_engine(_url())
-    async with engine.connect() as connection:
+    # Each migration is a transaction of its own, so a lock in one of them would end before the next one begins.
+    async with engine.connect() as turn, engine.connect() as connection:
+        await _take_turn(turn)
         await connection.run_sync(_migrate)
         await connection.commit()
     await engine.dispose()

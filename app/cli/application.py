@@ -14,6 +14,7 @@ from app.cli import serving, tools
 from app.cli.console import console
 from app.cli.environment import read_settings
 from app.cli.keys import keys
+from app.cli.restored import restored
 from app.cli.signals import was_asked_to_end
 from app.cli.tokens import tokens
 from app.cli.workspaces import workspaces
@@ -26,7 +27,7 @@ from app.embedded.errors import ExitCode, StartError, StoreUnusable
 from app.embedded.surroundings import check_names
 
 #: Commands that read or change a database, beside those that serve: these check the names of settings, too, but not in children.
-READING = {"workspace", "token", "keys", "console", "migrate"}
+READING = {"workspace", "token", "keys", "console", "migrate", "restored"}
 LOGGED = {command.__name__ for command in (serving.up, serving.api, serving.worker)}
 
 application = typer.Typer(
@@ -75,6 +76,7 @@ def begin(
 for _command in (serving.up, serving.api, serving.worker, serving.migrate):
     application.command()(_command)
 application.command()(console)
+application.command()(restored)
 application.command("export-openapi")(tools.export_openapi)
 application.command(
     context_settings={

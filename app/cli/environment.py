@@ -98,11 +98,13 @@ def platform_runner(data: Path | None) -> Iterator[tuple[asyncio.Runner, Platfor
     """
     from app.embedded.connections import check_migrated_database
     from app.services.platform import open_platform
+    from app.services.tenancy import check_keys
 
     require_database(read_settings(data))
     with complete_settings(data) as settings:
         check_migrated_database(settings)
         with asyncio.Runner() as runner:
+            runner.run(check_keys(settings))
             platform = runner.run(open_platform(settings))
             try:
                 yield runner, platform

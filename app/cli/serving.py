@@ -91,10 +91,11 @@ def api(
     """Run only the API. Exit code 1 means that it did not start."""
     share_arenas()
     with no_collections():
-        from app.embedded.connections import check_migrated_database, listen
+        from app.embedded.connections import check_migrated_database, listen, named_files
         from app.embedded.http_server import fast_loop, make_server
-        from app.embedded.surroundings import check_names, check_surroundings
+        from app.embedded.surroundings import check_files, check_names, check_surroundings
         from app.main import create_app
+        from app.services.tenancy import check_keys
 
     if child:
         _end_with_parent()
@@ -106,6 +107,9 @@ def api(
         if not child:  # `up` has checked them
             check_surroundings(settings)
         check_migrated_database(settings)
+        if not child:
+            asyncio.run(check_keys(settings))
+            check_files(settings, named_files(settings))
         seconds = CHILD_SHUTDOWN_SECONDS if child else SHUTDOWN_SECONDS
         server = make_server(
             create_app(settings),
@@ -123,9 +127,10 @@ def worker(
 ) -> None:
     """Run only one worker, with its sweep."""
     share_arenas()
-    from app.embedded.connections import check_migrated_database, listen
+    from app.embedded.connections import check_migrated_database, listen, named_files
     from app.embedded.http_server import fast_loop
-    from app.embedded.surroundings import check_names, check_surroundings
+    from app.embedded.surroundings import check_files, check_names, check_surroundings
+    from app.services.tenancy import check_keys
 
     if child:
         _end_with_parent()
@@ -136,13 +141,21 @@ def worker(
         if not child:  # `up` has checked them
             check_surroundings(settings)
         check_migrated_database(settings)
+        if not child:
+            asyncio.run(check_keys(settings))
+            check_files(settings, named_files(settings))
         port = settings.worker_health_port if health_port is None else health_port
         health = listen(settings.worker_health_host, port) if port else None
         with asyncio.Runner(loop_factory=fast_loop()) as runner, health or nullcontext():
-            runner.run(_work(settings, health))
+            runner.run(_work(settings, health, is_child=child))
 
 
-async def _work(settings: Settings, health: socket.socket | None) -> None:
+async def _work(settings: Settings, health: socket.socket | None, *, is_child: bool) -> None:
+    """Work until a signal asks to stop. A second one ends the process at once, except in a child of ``up``.
+
+    A service manager (systemd) signals all processes of a service, and ``up`` then signals its children, too. ``up`` kills
+    those that take too long.
+    """
     with no_collections():
         from workers.settings import run_worker
 
@@ -151,7 +164,8 @@ async def _work(settings: Settings, health: socket.socket | None) -> None:
 
     def request_stop(number: signal.Signals) -> None:
         stop.set()
-        loop.remove_signal_handler(number)  # a second signal ends the process immediately
+        if not is_child:
+            loop.remove_signal_handler(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, request_stop, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.core.durable import sync_file, sync_folder
 from app.core.ids import new_id
 
 _CHUNK = 1024 * 1024
@@ -18,6 +20,17 @@ _READ_AHEAD = 16 * _CHUNK  # without a buffer, each read of a remote object is a
 _CACHE_REST = 3600.0  # seconds that a cached file is kept at least after its last use
 #: Seconds after which a cached file is removed that nothing used: another worker may have deleted the object.
 _LONGEST_UNUSED = 3 * 86_400.0
+#: Seconds after which an unfinished file was left over by a process that was killed; each write renews its time.
+_UNFINISHED = 86_400.0
+
+
+#: How the names of files begin that are being written.
+_TEMPORARY = ".put_"  # and an id
+
+
+def is_unfinished(key: str) -> bool:
+    """Return whether a key is that of a file that a process did not finish."""
+    return key.rpartition("/")[2].startswith(_TEMPORARY)
 
 
 class StoreError(Exception):
@@ -41,11 +54,16 @@ class StoreAway(StoreError, OSError):
 
 
 class LocalFolder:
-    """Objects as files of a folder. Names that begin with ``.put`` are temporary files, not objects."""
+    """Objects as files of a folder.
+
+    Names that begin with ``.put`` are temporary files, not objects, unless they are a day old: their process was killed.
+    Then they are listed, so that they are removed like any other file that nothing names.
+    """
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self._root = root.resolve()
+        self._had_files = not self._is_empty()
 
     def _path(self, key: str) -> Path:
         path = (self._root / key).resolve()
@@ -54,8 +72,10 @@ class LocalFolder:
         return path
 
     def put(self, local: Path, key: str) -> None:
-        """Store a file. Raises ObjectDamaged if its size in the store differs."""
+        """Store a file. Raises ObjectDamaged if its size in the store differs, and OSError if the volume was unmounted."""
         target = self._path(key)
+        if self._had_files:
+            self.look()
         self._make_folder(target.parent)
         temporary = target.with_name(f".{new_id('put')}")
         try:
@@ -65,14 +85,15 @@ class LocalFolder:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
+        self._had_files |= "/" in key  # its folder stays, whatever becomes of the file
 
     def _make_folder(self, folder: Path) -> None:
         """Create the folder, and sync its parents, so that it survives a power failure."""
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for path in missing:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def _copy(self, local: Path, temporary: Path) -> None:
         try:
@@ -92,10 +113,14 @@ class LocalFolder:
 
     def _missing(self, key: str) -> StoreError:
         """Return the error for an object that is not found: without its volume the whole folder is empty."""
+        return StoreAway(self._unmounted()) if self._is_empty() else ObjectMissing(key)
+
+    def _unmounted(self) -> str:
+        return f"the folder {self._root} is empty; its volume may not be mounted"
+
+    def _is_empty(self) -> bool:
         with os.scandir(self._root) as entries:
-            if next(entries, None) is None:
-                return StoreAway(f"the folder {self._root} is empty; its volume may not be mounted")
-        return ObjectMissing(key)
+            return next(entries, None) is None
 
     def at_hand(self, key: str, sha256: str) -> bool:
         """Return whether the object is on this machine."""
@@ -111,12 +136,12 @@ class LocalFolder:
         for parent, folders, names in os.walk(folder):
             folders.sort()
             for name in sorted(names):
-                if name.startswith(".put"):
-                    continue
                 path = Path(parent, name)
                 try:
                     status = path.stat()
                 except FileNotFoundError:
+                    continue
+                if is_unfinished(name) and time.time() - status.st_mtime < _UNFINISHED:
                     continue
                 key = path.relative_to(self._root).as_posix()
                 yield key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
@@ -126,9 +151,12 @@ class LocalFolder:
         return self._path(key).is_file()
 
     def look(self) -> None:
-        """Look at the store, without writing. Raises OSError if it is away."""
-        with os.scandir(self._root) as entries:
-            next(entries, None)
+        """Look at the store, without writing. Raises OSError if it is away.
+
+        What is written into the folder without its volume would be lost when the volume is mounted again.
+        """
+        if self._is_empty() and self._had_files:
+            raise OSError(errno.ENOENT, self._unmounted())
 
     def open(self, key: str) -> Any:
         """Open an object for reading. Raises ObjectMissing."""
@@ -194,6 +222,8 @@ class Bucket:
             with temporary.open("rb") as copy:
                 if hashlib.file_digest(copy, "sha256").hexdigest() != sha256:
                     raise ObjectDamaged(f"{key} is not what was stored")
+            # A copy is not checked again, so its name must not outlive its bytes when the power fails.
+            sync_file(temporary)
             temporary.replace(cached)
         finally:
             temporary.unlink(missing_ok=True)
@@ -269,11 +299,3 @@ def open_gcs(options: Mapping[str, str]) -> Any:
     named: dict[str, Any] = dict(options)
     named["anonymous"] = options.get("anonymous", "false").lower() == "true"
     return fs.GcsFileSystem(**named, retry_time_limit=timedelta(seconds=60))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,6 +29,7 @@ from app.core.object_backends import (
     ObjectMissing,
     StoreAway,
     StoreError,
+    is_unfinished,
     open_gcs,
     open_s3,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "StoreAway",
     "StoreError",
     "checked_key",
+    "is_unfinished",
 ]
 
 T = TypeVar("T")

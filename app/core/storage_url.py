@@ -55,6 +55,11 @@ def parse_storage_url(url: str) -> StoragePlace:
                 "STORAGE_URL needs three slashes and a folder, as in file:///var/lib/objects"
             )
         return StoragePlace(kind, unquote(parts.path))
+    if "@" in parts.netloc:  # messages and logs show this part of the URL
+        raise ValueError(
+            "STORAGE_URL has a name or a key before its bucket; give keys as options, as in "
+            "s3://bucket?access_key=…&secret_key=…"
+        )
     if not parts.hostname:
         raise ValueError(f"STORAGE_URL names no bucket; {_FORMS}")
     return StoragePlace(kind, f"{parts.netloc}{unquote(parts.path)}".rstrip("/"), options)

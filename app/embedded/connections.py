@@ -21,6 +21,7 @@ from app.storage.database_check import (
     DatabaseUnfit,
     check_before_migration,
     check_migrated,
+    files_of_database,
 )
 from app.storage.database_check import check_database as check_url
 
@@ -96,6 +97,11 @@ def check_database(settings: Settings) -> Settings:
 def check_migrated_database(settings: Settings) -> None:
     """Check that the database has this version's migrations and the needed rights. Raises StartError."""
     _asked(check_migrated(_database_url(settings)))
+
+
+def named_files(settings: Settings) -> list[str]:
+    """Return keys of some files that the migrated database names. Raises StartError."""
+    return _asked(files_of_database(_database_url(settings)))
 
 
 def migrate_database(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.disk_reserve import is_full
+from app.core.durable import sync_folder
 from app.embedded.accounts import Account, owner_of, unprivileged_account
 from app.embedded.errors import DiskFull, FolderNotUsable
 
@@ -22,6 +23,7 @@ POINTER = (
     "servers-folder"  # file in the data folder: names the servers' folder if that is elsewhere
 )
 SHORT_FOLDERS = Path("/tmp")  # noqa: S108 - the subfolder has mode 0700, and its owner is checked
+OWNER = "data-folder"  # file in the servers' folder: names the data folder that it belongs to
 # Bytes. The path of a socket has at most 107 bytes (103 on macOS), including its file name.
 LONGEST_SOCKET_FOLDER = 75
 SAFE_PATH = re.compile(r"[A-Za-z0-9/._-]+")  # paths that need no escapes in the servers' URLs
@@ -148,6 +150,32 @@ def _existing_home(data_dir: Path) -> Path | None:
     return home
 
 
+def _refuse_copy(data_dir: Path, home: Path) -> None:
+    """Refuse a copied data folder that names the servers' folder of the original. Raises FolderNotUsable.
+
+    Both would use one database, each with files that the other one does not have.
+    """
+    if home.is_relative_to(data_dir):
+        return
+    owner = home / OWNER
+    original = Path(owner.read_text(encoding="utf-8").strip()) if owner.exists() else data_dir
+    if original != data_dir and _names(original, home) and not original.samefile(data_dir):
+        raise FolderNotUsable(
+            f"The folder {data_dir} is a copy of {original}: both say that the servers' data is in {home}, so they would use "
+            f"one database. Copy {home} too, as its owner, and write the name of the copy into {data_dir / POINTER}."
+        )
+    if original != data_dir or not owner.exists():
+        write_atomically(owner, f"{data_dir}\n")
+
+
+def _names(data_dir: Path, home: Path) -> bool:
+    """Return whether a data folder says that its servers' folder is ``home``."""
+    try:
+        return Path((data_dir / POINTER).read_text(encoding="utf-8").strip()) == home
+    except OSError:
+        return False
+
+
 def _new_home(data_dir: Path, server_dir: Path | None, account: Account) -> Path:
     if account.can("-x", data_dir):
         return data_dir / "servers"
@@ -174,7 +202,7 @@ def make_passable_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a small file so that readers find it complete or not at all."""
+    """Write a small file so that readers find it complete or not at all, also after a power failure."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -182,6 +210,7 @@ def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def _socket_folder(home: Path, account: Account) -> Path:
@@ -209,6 +238,7 @@ def find_folders(data_dir: Path, server_dir: Path | None) -> ServerFolders:
                 f"The servers run as user id {account.uid}, which can no longer enter {home}. "
                 "Allow that user to enter the parent folders."
             )
+        _refuse_copy(Path(os.path.realpath(data_dir)), home)
         run = _socket_folder(home, account)
         folders = ServerFolders(home=home, run=run, account=account)
         for folder in (run, folders.redis_data, folders.logs):

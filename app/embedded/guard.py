@@ -31,6 +31,9 @@ from app.embedded.errors import StartError
 from app.embedded.folders import ServerFolders, explain_folder_errors, make_private_folder
 from app.embedded.server_process import RESTART_WAITS, ServerProcess, end, write_log_line
 
+# Seconds that the holders have to leave after a signal. A service manager signals them at the same moment: they still record
+# what they have sent. ``activations up`` takes at most 5.
+LEAVE_SECONDS = 10.0
 # Seconds for a fast shutdown. After that, PostgreSQL stops immediately and recovers on its next start.
 FAST_SECONDS = 3.0
 
@@ -44,6 +47,9 @@ class Guard:
         self.selector = selectors.DefaultSelector()
         self.holders: set[socket.socket] = set()
         self.stopping = False
+        self.leave_by: float | None = (
+            None  # after a signal: when the guard stops, with or without holders
+        )
         self.postgres = ServerProcess("postgres", folders.logs / "postgres.log")
         self.redis = ServerProcess("redis", folders.logs / "redis.log")
         self.redis_url: str | None = None
@@ -196,7 +202,7 @@ class Guard:
     def watch(self) -> None:
         """Serve the holders and keep the servers running until the last holder has left."""
         next_log_check = 0.0
-        while self.holders and not self.stopping:
+        while self.holders and not self.stopping and not self.is_late():
             for key, _ in self.selector.select(timeout=self.seconds_to_wait()):
                 if key.fileobj is self.listener:
                     self.accept()
@@ -210,13 +216,25 @@ class Guard:
                 self.postgres.shorten_log()
                 self.redis.shorten_log()
 
+    def ask_to_stop(self) -> None:
+        """Stop when the last holder has left, or when that takes too long. Asked again, stop now."""
+        self.stopping = self.leave_by is not None
+        self.leave_by = time.monotonic() + LEAVE_SECONDS
+
+    def is_late(self) -> bool:
+        """Return whether the holders have not left in time after a signal."""
+        return self.leave_by is not None and time.monotonic() >= self.leave_by
+
     def seconds_to_wait(self) -> float:
-        """Return the seconds until the next restart, or 60 if none is scheduled."""
+        """Return the seconds until the next restart or the end, or 60 if none is scheduled."""
         due = [server.restart_at for server in (self.postgres, self.redis) if server.restart_at]
+        due = due if self.leave_by is None else [self.leave_by]
         return max(0.0, min(due) - time.monotonic()) if due else 60.0
 
     def restart_exited(self) -> None:
-        """Restart each server that has exited, once its wait is over."""
+        """Restart each server that has exited, once its wait is over; not after a signal, which may have ended it."""
+        if self.leave_by is not None:
+            return
         for server, start in ((self.postgres, self.start_postgres), (self.redis, self.start_redis)):
             server.schedule_restart()
             if server.restart_at is not None and time.monotonic() >= server.restart_at:
@@ -253,7 +271,7 @@ def send(holder: socket.socket, message: dict[str, Any]) -> None:
 
 def _wake_on_signals(guard: Guard) -> None:
     def stop(_number: int, _frame: object) -> None:
-        guard.stopping = True
+        guard.ask_to_stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from app.core.config import Settings
+from app.core.durable import sync_folder
 from app.embedded.errors import FolderNotUsable
 from app.embedded.folders import explain_folder_errors, write_atomically
 
@@ -58,6 +59,7 @@ def _make_once(file: Path, text: str) -> None:
     write_atomically(own, text + "\n")
     try:
         file.hardlink_to(own)
+        sync_folder(file.parent)  # before anything is encrypted with the key
     except FileExistsError:
         pass
     finally:

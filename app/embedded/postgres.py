@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from app.core.durable import sync_file, sync_folder
 from app.embedded.accounts import Account
 from app.embedded.binaries import POSTGRES_MAJOR
 from app.embedded.children import die_with_parent
@@ -149,8 +150,11 @@ def create_cluster(programs: Path, folders: ServerFolders) -> None:
     if result.returncode != 0:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise failure(result.stderr + result.stdout, "Creating PostgreSQL's data folder")
-    (unfinished / "pg_hba.conf").write_text(HOST_RULES, encoding="ascii")
+    rules = unfinished / "pg_hba.conf"
+    rules.write_text(HOST_RULES, encoding="ascii")
+    sync_file(rules)  # initdb has synced everything else
     unfinished.rename(folders.postgres_data)
+    sync_folder(folders.home)
 
 
 def forget_dead_server(folders: ServerFolders) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -48,6 +50,28 @@ def check_names() -> None:
         log.warning("setting_unknown", name=name, advice="see .env.example for all names")
 
 
+def check_files(settings: Settings, named: Sequence[str]) -> None:
+    """Check that the object store has at least one of the files that the database names, if it names any. Raises StoreUnusable.
+
+    Otherwise it is another store, or another folder. Each plan and run would fail, and new files would be stored there.
+    """
+    if named and not asyncio.run(_has_one(settings, named)):
+        raise StoreUnusable(
+            f"The object store {_place(settings)} has none of the files that the database names, such as {named[0]}. Check "
+            "STORAGE_URL, or the folder with the data. If the store was moved, copy its files first."
+        )
+
+
+async def _has_one(settings: Settings, keys: Sequence[str]) -> bool:
+    with _explained(settings):
+        async with asyncio.timeout(_STORE_SECONDS):
+            store = open_store(settings)
+            for key in keys:
+                if await store.exists(key):
+                    return True
+    return False
+
+
 async def _check_servers(settings: Settings) -> None:
     await _check_store(settings)
     if settings.smtp_url is not None:
@@ -56,10 +80,21 @@ async def _check_servers(settings: Settings) -> None:
 
 async def _check_store(settings: Settings) -> None:
     """Write a small object, read it and delete it. Raises StoreUnusable."""
-    place = settings.storage.partition("?")[0]
-    try:
+    with _explained(settings):
         async with asyncio.timeout(_STORE_SECONDS):
             await open_store(settings).try_out()
+
+
+def _place(settings: Settings) -> str:
+    return settings.storage.partition("?")[0]
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Translate the errors of a store into StoreUnusable."""
+    place = _place(settings)
+    try:
+        yield
     except TimeoutError as error:
         raise StoreUnusable(
             f"The object store {place} does not respond within {_STORE_SECONDS:g} s. Check STORAGE_URL."

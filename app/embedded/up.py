@@ -18,7 +18,7 @@ from typing import Any
 
 from app.core.config import Settings
 from app.core.logging import configure_logging, get_logger
-from app.embedded.connections import listen, migrate_database, with_servers
+from app.embedded.connections import listen, migrate_database, named_files, with_servers
 from app.embedded.data_folder import locked_by_up, with_data_dir
 from app.embedded.environment import child_environment, command_line
 from app.embedded.errors import ExitCode, StartError
@@ -27,7 +27,7 @@ from app.embedded.forked import can_fork, fork
 from app.embedded.keys import with_keys
 from app.embedded.servers import RunningServers, start_servers
 from app.embedded.supervisor import Child, Process, start_program
-from app.embedded.surroundings import check_names, check_surroundings
+from app.embedded.surroundings import check_files, check_names, check_surroundings
 from app.services.tenancy import Bootstrap, bootstrap_service
 
 log = get_logger(__name__)
@@ -235,6 +235,7 @@ def _run_locked(settings: Settings, host: str, port: int, copies: Copies) -> Non
         with with_servers(settings) as (complete, running):
             check_surroundings(complete)
             migrate_database(complete)
+            check_files(complete, named_files(complete))
             bootstrap = asyncio.run(bootstrap_service(complete))
             preloading.join()
             _serve(Up(complete, running, listener, copies), bootstrap)

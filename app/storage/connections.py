@@ -36,6 +36,7 @@ MIGRATION_SESSION = {
     "application_name": "activations migrate",
     "default_transaction_isolation": "read committed",
     "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "1h",  # of the connection whose lock keeps other migrations away
     "timezone": "UTC",
 }
 _SOCKET_OPTIONS = {

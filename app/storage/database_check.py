@@ -34,6 +34,15 @@ _TABLES = """
     FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname = ANY($1)
     ORDER BY relname
 """
+#: Keys of files of the newest snapshots, and of some holdings
+_FILES = """
+    SELECT DISTINCT file ->> 'key' FROM (
+        (SELECT manifest FROM snapshot ORDER BY created_at DESC LIMIT 10)
+        UNION ALL
+        (SELECT holdings FROM activation WHERE holdings IS NOT NULL ORDER BY updated_at DESC LIMIT 10)
+    ) AS named (manifest), jsonb_array_elements((manifest -> 'base') || (manifest -> 'deltas')) AS file
+    LIMIT 50
+"""
 
 
 class DatabaseUnfit(Exception):
@@ -91,6 +100,15 @@ async def check_migrated(url: str) -> None:
                 f"The role {state['role']} of DATABASE_URL may not read and write {_few(closed)}. Run as the owner of "
                 f"the tables: GRANT {_RIGHTS} ON ALL TABLES IN SCHEMA {state['quoted_schema']} TO {state['role']};"
             )
+    finally:
+        await connection.close()
+
+
+async def files_of_database(url: str) -> list[str]:
+    """Return keys of files that a migrated database names, at most 50; none if it names none."""
+    connection = await connect(parse_database_url(url))
+    try:
+        return [row[0] for row in await connection.fetch(_FILES)]
     finally:
         await connection.close()
 

@@ -35,6 +35,8 @@ IDLE = 5.0  # seconds without use after which a connection is tested before it i
 # Seconds before the server closes an unused connection in which it is not used, so that no statement meets the end.
 _MARGIN = 10.0
 
+_READ_ONLY = "25006"  # a write on a standby, or on a primary that became one
+
 Opener = Callable[..., Awaitable[Connection]]
 
 
@@ -121,6 +123,9 @@ def _raise_named(context: ExceptionContext) -> None:
     error = context.original_exception
     if isinstance(error, OSError):
         raise _away(error) from error
+    if getattr(error, "sqlstate", None) == _READ_ONLY:
+        # After a failover the pool would keep its connections to the former primary, which accept all reads.
+        context.is_disconnect = True
 
 
 def _test_connections_after_a_pause(engine: AsyncEngine) -> None:

@@ -260,7 +260,7 @@ class TestUp:
         other = ("--port", "0")
         code, message = refused(folder / "other", *other, DATABASE_URL=home.database_url)
         assert code == 1
-        assert "wrong key" in message
+        assert "of this database" in message
 
     def test_goes_on_after_the_death_of_each_part(self, home: Home) -> None:
         started = home.running()

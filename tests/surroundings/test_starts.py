@@ -17,6 +17,7 @@ import pytest
 
 from app.cli import application, signals
 from app.cli.application import main
+from app.core.config import Settings
 from app.core.objects import StoreAway
 from app.core.version import VERSION
 from app.embedded.accounts import Account
@@ -114,6 +115,7 @@ def test_console_commands_name_a_database_that_is_away(run: Run, command: str) -
         ({"REDIS_URL": "redis://r/one"}, 2, "the database one"),
         ({"STORAGE_URL": "abfs://container/x"}, 2, "abfs://; file:///folder, s3://bucket/prefix"),
         ({"STORAGE_URL": "s3://bucket?endpiont=x"}, 2, "unknown option endpiont (meant: endpoint_override?)"),
+        ({"STORAGE_URL": "s3://root:secret@bucket"}, 2, "STORAGE_URL has a name or a key before its bucket"),
         ({"ACTIVATIONS_SMTP_URL": "mail"}, 2, "ACTIVATIONS_SMTP_URL cannot be used: it begins with smtp://"),
         ({"ACTIVATIONS_LEASE": "soon"}, 2, "ACTIVATIONS_LEASE cannot be used: must be a duration: seconds such as 30"),
         ({"ACTIVATIONS_API_PROCESSES": "two"}, 2, "ACTIVATIONS_API_PROCESSES cannot be used: must be a whole number."),
@@ -308,3 +310,26 @@ def test_a_signal_while_it_starts_ends_it_cleanly(
     said = process.communicate(timeout=30)[1].decode()
     assert process.returncode in (0, ExitCode.SERVER_UNREACHABLE), said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", [("api",), ("worker",), ("workspace", "create", "--name", "A")])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ACTIVATIONS_ENCRYPTION_KEYS": "k1:" + "b3Ro" * 10 + "b3Q="},
+        {"ACTIVATIONS_TOKEN_PEPPER": "another-pepper-another-pepper-0000"},
+    ],
+    ids=["key", "pepper"],
+)
+def test_each_command_refuses_other_keys_than_those_of_the_database(
+    run: Run,
+    database_url: str,
+    settings: Settings,
+    command: tuple[str, ...],
+    changed: dict[str, str],
+) -> None:
+    """One of several hosts has another key: it would store what the others cannot read."""
+    asyncio.run(tenancy.check_keys(settings))
+    code, said = run(*command, DATABASE_URL=database_url, **changed)
+    assert code == 1
+    assert "not the one of this database" in said

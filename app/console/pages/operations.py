@@ -58,6 +58,7 @@ class OperationsView:
         migration = f"migration {ready.revision or 'none'}"
         if not ready.migrations:
             migration += f", this version needs {ready.wanted}"
+        migration = ready.reasons.get("database") or migration
         heard = "announces due work" if ready.redis else "PostgreSQL announces due work instead"
         return [
             Part("Database", ready.database and ready.migrations, migration),

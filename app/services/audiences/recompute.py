@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,8 @@ from app.storage.repositories.snapshots import SnapshotRepository
 from app.storage.repositories.spaces import SpaceRepository
 
 log = get_logger(__name__)
+
+_SLACK = timedelta(minutes=1)  # between the clocks of hosts that are set alike
 
 
 async def recompute_audience(platform: Platform, space_id: str, run_id: str, *, lane: str) -> bool:
@@ -103,7 +106,7 @@ async def _write_current(work: Work, computed: Computed, session: AsyncSession) 
     audience.version += 1
     snapshot = _snapshot_row(work, computed, audience.version)
     session.add(snapshot)
-    becomes_current = _is_newer(work)
+    becomes_current = _is_newer(work, await RunRepository(session).database_now())
     if becomes_current:
         audience.current_snapshot_id = snapshot.id
     await session.flush()
@@ -185,8 +188,14 @@ def _snapshot_row(work: Work, computed: Computed, version: int) -> Snapshot:
     )
 
 
-def _is_newer(work: Work) -> bool:
+def _is_newer(work: Work, now: datetime) -> bool:
+    """Return whether a run becomes current.
+
+    A snapshot of a time to come, by the database's clock, comes from a host whose clock was ahead: it does not keep later runs out.
+    """
     if work.run.kind != "definition":
         # Supplied members count in the order of acceptance, not by the clocks of the hosts.
         return True
-    return work.previous is None or work.run.make_current or work.run.as_of >= work.previous.as_of
+    if work.previous is None or work.run.make_current or work.previous.as_of > now + _SLACK:
+        return True
+    return work.run.as_of >= work.previous.as_of

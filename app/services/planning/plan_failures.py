@@ -15,7 +15,7 @@ from app.core.logging import get_logger
 from app.domain import retry
 from app.domain.sync_states import SyncState
 from app.services.delivery import pause_activation
-from app.services.platform import Platform, retry_transaction, server_away
+from app.services.platform import Platform, is_migrated_ahead, retry_transaction, server_away
 from app.services.syncs import notify_sync_ended, write_state
 from app.snapshots.engine import UnknownFormat, is_lasting_fault
 from app.storage.models import Sync
@@ -37,6 +37,9 @@ _REFUSED = (AuthenticationRejected, ConfigurationRejected)
 async def record_failure(platform: Platform, sync: Sync, error: Exception) -> None:
     """Record why a sync was not planned, and try it later, or give it up."""
     described = _described(sync, error)
+    if isinstance(error, UnknownFormat) and await is_migrated_ahead(platform):
+        # During an upgrade: a worker of the newer version reads the file.
+        del described[_TIMES]
     if isinstance(error, AppError) and not error.can_pass:
         await _fail(platform, sync, described)
         return

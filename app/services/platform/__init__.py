@@ -12,7 +12,7 @@ from app.services.platform.leases import (
 )
 from app.services.platform.platform import Platform, Session, open_platform, open_store
 from app.services.platform.rate_budgets import new_batch, waited, writes_before
-from app.services.platform.readiness import Readiness, check_readiness
+from app.services.platform.readiness import Readiness, check_readiness, is_migrated_ahead
 from app.services.platform.stored_files import (
     activation_folder,
     audience_folder,
@@ -75,6 +75,7 @@ __all__ = [
     "fresh_key",
     "is_conflict",
     "is_lost",
+    "is_migrated_ahead",
     "keep_leases",
     "lease_owner",
     "name_worker",

@@ -12,9 +12,15 @@ import asyncpg
 from app.core.version import VERSION
 from app.services.platform.platform import Platform
 from app.services.platform.worker_beats import count_workers
-from app.storage.revisions import head
+from app.storage.revisions import head, is_known
 
 _PATIENCE_SECONDS = 2
+_NEWER = "a newer version of the service has migrated the database; this one goes on until it is replaced"
+_READ_ONLY = (
+    "the database is read-only: a standby, or default_transaction_read_only is on. After a failover, DATABASE_URL must name "
+    "the new primary"
+)
+_STATE = "SELECT version_num, current_setting('transaction_read_only') = 'on' FROM alembic_version"
 _NO_WORKER = "no worker is live: uploads are accepted, but nothing is computed or sent"
 
 
@@ -60,22 +66,25 @@ class Readiness:
 
 async def check_readiness(platform: Platform) -> Readiness:
     """Ask the database, the object store and Redis."""
-    revision, redis, fault, workers = await asyncio.gather(
-        _revision(platform),
+    (revision, read_only), redis, fault, workers = await asyncio.gather(
+        _database(platform),
         platform.queue.ping(),
         platform.objects.fault(),
         count_workers(platform),
     )
     wanted = await asyncio.to_thread(head)
+    # During an upgrade the database is migrated first, and the processes of the version before serve on.
+    is_newer = bool(revision) and not await asyncio.to_thread(is_known, revision or "")
     reasons = {
-        "database": None if revision is not None else "the database does not respond",
+        "database": _database_reason(revision, read_only),
+        "migrations": _NEWER if is_newer else None,
         "store": None if fault is None else f"the object store cannot be used: {fault}",
         "redis": _redis_reason(platform, redis),
         "workers": _NO_WORKER if workers == 0 else None,
     }
     return Readiness(
-        database=revision is not None,
-        migrations=revision is not None and revision == wanted,
+        database=revision is not None and not read_only,
+        migrations=is_newer or (revision is not None and revision == wanted),
         store=fault is None,
         redis=redis,
         workers=workers,
@@ -83,6 +92,12 @@ async def check_readiness(platform: Platform) -> Readiness:
         revision=revision,
         wanted=wanted or "",
     )
+
+
+async def is_migrated_ahead(platform: Platform) -> bool:
+    """Return whether a newer version of the service has migrated the database: its processes can read what this one cannot."""
+    revision, _ = await _database(platform)
+    return bool(revision) and not await asyncio.to_thread(is_known, revision or "")
 
 
 def _redis_reason(platform: Platform, responds: bool) -> str | None:
@@ -98,13 +113,25 @@ def _redis_reason(platform: Platform, responds: bool) -> str | None:
     return f"Redis does not respond: {queue.absence}" if queue.absence else "Redis does not respond"
 
 
-async def _revision(platform: Platform) -> str | None:
-    """Return the migration of the database: empty if it was never migrated, None if it does not respond."""
+def _database_reason(revision: str | None, read_only: bool) -> str | None:
+    if revision is None:
+        return "the database does not respond"
+    return _READ_ONLY if read_only else None
+
+
+async def _database(platform: Platform) -> tuple[str | None, bool]:
+    """Return the migration of the database, and whether it is read-only.
+
+    The migration is empty if it was never migrated, and None if it does not respond. Connections to a read-only server are
+    given up: the address may mean another server now.
+    """
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            found = await platform.hot.fetchval("SELECT version_num FROM alembic_version")
+            found = await platform.hot.fetchrow(_STATE)
+            if found is not None and found[1]:
+                await platform.hot.expire_connections()
     except asyncpg.UndefinedTableError:
-        return ""
+        return "", False
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        return None
-    return str(found or "")
+        return None, False
+    return ("", False) if found is None else (str(found[0]), bool(found[1]))

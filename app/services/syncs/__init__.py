@@ -32,6 +32,7 @@ from app.services.syncs.notices import (
 )
 from app.services.syncs.pins import pin_snapshots, pinned_snapshots
 from app.services.syncs.renames import PLACE_TRIGGER
+from app.services.syncs.restored import Restored, begin_after_restore
 from app.services.syncs.retried_reasons import retry_gone
 from app.services.syncs.sent_times import SentTimes, read_sent_times
 from app.services.syncs.settle import compact_manifest, count_manifest, settle_sync
@@ -54,6 +55,7 @@ from app.services.syncs.test_notices import TestNotice, notified_accounts, send_
 __all__ = [
     "PLACE_TRIGGER",
     "AttemptView",
+    "Restored",
     "SentTimes",
     "SyncRejections",
     "SyncView",
@@ -62,6 +64,7 @@ __all__ = [
     "agreed_deltas",
     "all_have_snapshots",
     "approve_sync",
+    "begin_after_restore",
     "cancel_sync",
     "close_for_deletion",
     "close_open",

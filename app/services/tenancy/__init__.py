@@ -24,7 +24,7 @@ from app.services.tenancy.console_sessions import (
     read_console,
     use_console_link,
 )
-from app.services.tenancy.first_start import Bootstrap, bootstrap_service
+from app.services.tenancy.first_start import Bootstrap, bootstrap_service, check_keys
 from app.services.tenancy.idempotency import (
     claim_key,
     forget_old_keys,
@@ -69,6 +69,7 @@ __all__ = [
     "accept_key",
     "actor_names",
     "bootstrap_service",
+    "check_keys",
     "claim_key",
     "create_console_link",
     "create_space",

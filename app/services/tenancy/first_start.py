@@ -21,6 +21,7 @@ from app.storage.session import unit_of_work_of
 WORKSPACE = "ws_default"
 ACTOR = "bootstrap"
 _KNOWN = b"activations"
+_PEPPER = "|pepper"  # in place of a key's name, which has no such character
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,19 @@ async def bootstrap_service(settings: Settings) -> Bootstrap:
             await WorkspaceRepository(session).lock_first_start()
             await _check_keys(session, keyring)
             return await _ensure(session, keyring)
+    finally:
+        await database.close()
+
+
+async def check_keys(settings: Settings) -> None:
+    """Refuse to start with other keys than those of the migrated database. Raises KeyringError."""
+    assert settings.database_url is not None  # noqa: S101  the caller has connected and migrated
+    keyring = Keyring.from_settings(settings)
+    database = open_database(settings.database_url.get_secret_value())
+    try:
+        async with unit_of_work_of(database.sessions)() as session:
+            await WorkspaceRepository(session).lock_first_start()
+            await _check_keys(session, keyring)
     finally:
         await database.close()
 
@@ -69,11 +83,10 @@ async def _ensure(session: AsyncSession, keyring: Keyring) -> Bootstrap:
 async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
     """Refuse to start with a wrong key, instead of failing at the first delivery (R38)."""
     checks = EncryptionCheckRepository(session)
-    known = {check.key_id: check for check in await checks.all()}
-    for key_id, check in known.items():
-        if key_id not in keyring.key_ids:
-            continue
-        if keyring.decrypt(check.ciphertext, _binding(key_id)) != _KNOWN:
+    known = {check.key_id: check.ciphertext for check in await checks.all()}
+    _check_pepper(checks, keyring, known.pop(_PEPPER, None))
+    for key_id, sealed in known.items():
+        if key_id in keyring.key_ids and not _opens(keyring, key_id, sealed):
             raise KeyringError(f"the encryption key {key_id!r} is not the one of this database")
     if known and not set(known) & set(keyring.key_ids):
         raise KeyringError(
@@ -82,6 +95,27 @@ async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
     if keyring.current not in known:
         sealed = keyring.encrypt(_KNOWN, _binding(keyring.current))
         checks.add(EncryptionCheck(key_id=keyring.current, ciphertext=sealed))
+
+
+def _opens(keyring: Keyring, key_id: str, sealed: bytes) -> bool:
+    try:
+        return keyring.decrypt(sealed, _binding(key_id)) == _KNOWN
+    except KeyringError:
+        return False
+
+
+def _check_pepper(
+    checks: EncryptionCheckRepository, keyring: Keyring, signed: bytes | None
+) -> None:
+    """Refuse another pepper: with it no token is valid, and the persons who were erased are not refused any more."""
+    mine = keyring.sign("installation", _KNOWN)
+    if signed is None:
+        checks.add(EncryptionCheck(key_id=_PEPPER, ciphertext=mine))
+    elif signed != mine:
+        raise KeyringError(
+            "ACTIVATIONS_TOKEN_PEPPER is not the one of this database: no token would be valid, and erased persons would not be "
+            f"refused. If it is lost, delete the row {_PEPPER} of the table encryption_check, start, and create new tokens"
+        )
 
 
 def _binding(key_id: str) -> Binding:

@@ -60,4 +60,4 @@ async def _rotate(platform: Platform, table: str, left: Counter[str], unreadable
                 left[keyring.current] += 1
         if len(page) < PAGE:
             return written
-        after = (page[-1].space_id, page[-1].id)
+        after = (page[-1].owner, page[-1].id)

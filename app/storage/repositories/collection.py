@@ -55,6 +55,10 @@ class CollectionQueries(Reader):
             keys.add((supplied or {})["file"]["key"])
         return keys
 
+    async def spaces(self) -> set[str]:
+        """Return the ids of all spaces."""
+        return set(await self.session.scalars(select(Space.id)))
+
     async def old_syncs(self, age: timedelta, limit: int) -> Sequence[tuple[str, str]]:
         """Return space and id of syncs that ended longer than ``age`` ago and still refer to files."""
         query = (

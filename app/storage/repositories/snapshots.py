@@ -25,6 +25,8 @@ from app.storage.models import Audience, Snapshot, Sync, SyncSource
 from app.storage.repositories.base import Repository
 from app.storage.repositories.thinning import is_followed, is_of_day
 
+MOST = 20_000  # deleted at once, well within the time limit of a statement
+
 
 class SnapshotRepository(Repository[Snapshot]):
     """Table ``snapshot``."""
@@ -49,13 +51,13 @@ class SnapshotRepository(Repository[Snapshot]):
         )
         return {row[0]: row[1] for row in await self._rows(query)}
 
-    async def forget_unused(self, age: timedelta) -> None:
-        """Delete snapshots older than ``age`` that no audience reads and no open sync has pinned."""
+    async def forget_unused(self, age: timedelta, most: int = MOST) -> int:
+        """Delete up to ``most`` snapshots older than ``age`` that no audience reads and no open sync has pinned. Returns their number."""
         past = func.now() - age
         old = select(Snapshot.space_id, Snapshot.id).where(
             Snapshot.created_at < past, ~_is_in_use()
         )
-        await self._delete_unused(old)
+        return await self._delete_unused(old.limit(most))
 
     async def thin_out(self, age: timedelta, most: int) -> int:
         """Delete up to ``most`` snapshots that are followed by another of the same hour or day, if they are not in use.

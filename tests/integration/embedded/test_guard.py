@@ -173,6 +173,21 @@ class TestNoOrphans:
         seconds_until(lambda: not any(map(is_running, holder.pids)), SOON)
         assert processes_of(data_dir) == []
 
+    async def test_a_signal_to_all_leaves_the_program_its_database_until_it_ends(
+        self, data_dir: Path, hold: Callable[[], Holder]
+    ) -> None:
+        """A service manager signals all processes of a service at once; the worker still records what it has sent."""
+        holder = hold()
+        connection = await asyncpg.connect(holder.servers["database_url"])
+        for name in ("guard_pid", "postgres_pid"):
+            os.kill(holder.servers[name], signal.SIGTERM)
+        await asyncio.sleep(1)
+        assert await connection.fetchval("SELECT 42") == 42
+        await connection.close()
+        holder.process.send_signal(signal.SIGTERM)
+        seconds_until(lambda: not any(map(is_running, holder.pids)), 5)
+        assert processes_of(data_dir) == []
+
     @pytest.mark.chaos
     @pytest.mark.timeout(600)
     def test_however_often(self, data_dir: Path, hold: Callable[[], Holder]) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from app.services.platform import is_lost
 from app.storage import engine as engines
 from app.storage.connections import SESSION, UNUSED
 from app.storage.engine import Database, DatabaseAway, open_database
@@ -112,3 +114,20 @@ async def test_each_way_to_connect_says_that_the_database_is_away() -> None:
         await backend(nowhere)
     await hot.close()
     await nowhere.close()
+
+
+async def test_connections_to_a_server_that_became_a_standby_are_given_up(
+    database: Database,
+) -> None:
+    read_only = text(
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+    )  # what a standby answers
+    before = await backends(database, 3)
+    async with database.sessions() as session:
+        await session.execute(read_only)
+        await session.commit()
+    with pytest.raises(DBAPIError) as caught:
+        async with database.sessions() as session:
+            await session.execute(text("CREATE TABLE written (id int)"))
+    assert is_lost(caught.value)
+    assert not set(before) & set(await backends(database, 3))

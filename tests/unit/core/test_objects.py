@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pyarrow import fs
 
-from app.core.objects import ObjectMissing, ObjectStore, StoreAway
+from app.core import object_backends, objects
+from app.core.objects import ObjectMissing, ObjectStore, StoreAway, is_unfinished
 
 
 @pytest.fixture
@@ -160,3 +164,58 @@ def test_urls_of_no_store_are_refused_by_name(tmp_path: Path, url: str, named: s
     with pytest.raises(ValueError) as refused:  # noqa: PT011  the text is compared
         ObjectStore.from_url(url, tmp_path)
     assert named in str(refused.value)
+
+
+class TestAfterACrash:
+    """What a killed process, or a power failure, leaves behind."""
+
+    async def test_an_unfinished_file_is_listed_after_a_day(
+        self, store: ObjectStore, local: Path, tmp_path: Path
+    ) -> None:
+        await store.put(local, "spaces/one/file.bin")
+        left = tmp_path / "objects" / "spaces" / "one" / ".put_1"
+        left.write_bytes(b"half")
+        assert [key async for key, _, _ in store.list()] == ["spaces/one/file.bin"]
+        long_ago = time.time() - 90_000
+        os.utime(left, (long_ago, long_ago))
+        found = {key async for key, _, _ in store.list()}
+        assert found == {"spaces/one/file.bin", "spaces/one/.put_1"}
+        assert [key for key in found if is_unfinished(key)] == ["spaces/one/.put_1"]
+        await store.delete("spaces/one/.put_1")
+        assert not left.exists()
+
+    def test_a_copy_of_a_bucket_has_its_name_only_when_its_bytes_are_on_the_disk(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "bucket").mkdir()
+        (tmp_path / "bucket" / "key.parquet").write_bytes(b"content")
+        bucket = object_backends.Bucket(
+            fs.LocalFileSystem(), str(tmp_path / "bucket"), tmp_path / "cache"
+        )
+        synced: list[list[str]] = []
+
+        def sync_file(path: Path) -> None:
+            synced.append([one.suffix for one in path.parent.iterdir()])
+
+        monkeypatch.setattr(object_backends, "sync_file", sync_file)
+        found = bucket.fetch("key.parquet", hashlib.sha256(b"content").hexdigest())
+        assert found.read_bytes() == b"content"
+        assert synced == [[""]], "the temporary name only"
+
+    async def test_nothing_is_written_into_the_folder_of_an_unmounted_volume(
+        self, store: ObjectStore, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(objects, "ASK_AGAIN", 0.0)
+        digest, _ = await store.put(local, "spaces/one")
+        root, volume = tmp_path / "objects", tmp_path / "volume"
+        root.rename(volume)
+        root.mkdir()  # the mount point
+        assert "its volume may not be mounted" in str(await store.fault())
+        with pytest.raises(StoreAway, match="its volume may not be mounted"):
+            await store.put(local, "spaces/two")
+        assert list(root.iterdir()) == []
+        root.rmdir()
+        volume.rename(root)
+        await store.put(local, "spaces/two")
+        assert await store.fault() is None
+        assert (await store.fetch("spaces/one", digest)).stat().st_size == 7000

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from app.embedded import folders
 from app.embedded.accounts import current_account
 from app.embedded.errors import ExitCode, FolderNotUsable, StartError, error_for
-from app.embedded.folders import make_data_dir, make_private_folder, write_atomically
+from app.embedded.folders import (
+    find_folders,
+    make_data_dir,
+    make_private_folder,
+    write_atomically,
+)
 
 
 class TestMakeDataDir:
@@ -53,6 +60,48 @@ class TestWriteAtomically:
         assert file.read_text() == "new\n"
         assert file.stat().st_mode & 0o777 == 0o600
         assert list(tmp_path.iterdir()) == [file]
+
+    def test_the_name_survives_a_power_failure(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: list[tuple[Path, bool]] = []
+        monkeypatch.setattr(
+            folders, "sync_folder", lambda one: synced.append((one, (one / "key").exists()))
+        )
+        write_atomically(tmp_path / "key", "k1:…")
+        assert synced == [(tmp_path, True)]
+
+
+class TestCopiesOfADataFolder:
+    """The servers' data is elsewhere, and a file of the data folder names the place."""
+
+    @pytest.fixture
+    def data(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        for choice in ("owner_of", "unprivileged_account"):
+            monkeypatch.setattr(folders, choice, lambda *_: current_account())
+        home = tmp_path / "elsewhere"
+        home.mkdir(mode=0o700)
+        data = tmp_path / "data"
+        data.mkdir(mode=0o700)
+        (data / "servers-folder").write_text(f"{home}\n")
+        find_folders(data, None)
+        return data
+
+    def test_a_copy_is_refused_while_the_original_is_there(
+        self, data: Path, tmp_path: Path
+    ) -> None:
+        copy = tmp_path / "copy"
+        shutil.copytree(data, copy)
+        with pytest.raises(FolderNotUsable, match=r"copy is a copy of .*/data: both say"):
+            find_folders(copy, None)
+        assert find_folders(data, None).home == tmp_path / "elsewhere"
+
+    def test_a_folder_that_was_moved_is_not(self, data: Path, tmp_path: Path) -> None:
+        data.rename(tmp_path / "moved")
+        assert find_folders(tmp_path / "moved", None).home == tmp_path / "elsewhere"
+        shutil.copytree(tmp_path / "moved", data)
+        with pytest.raises(FolderNotUsable, match="is a copy of"):
+            find_folders(data, None)
 
 
 class TestErrorFor:

@@ -327,3 +327,36 @@ async def test_a_dry_run_does_not_follow_a_sync(flow: Flow) -> None:
 def _copy(row: Any, **changes: Any) -> Any:
     values = {column.key: getattr(row, column.key) for column in row.__table__.columns}
     return type(row)(**{**values, **changes})
+
+
+async def test_files_of_another_installation_in_the_same_store_are_kept(flow: Flow) -> None:
+    """The store is that of a service whose database this is not: a new one was set by mistake, or two share a bucket."""
+    local = flow.platform.engine.scratch_file(".parquet")
+    own = f"spaces/{flow.space_id}/audiences/aud_x/snapshots/old.parquet"
+    keys = ["spaces/spa_other/audiences/a/members.parquet", "exports/spa_other/act_x/file.csv", own]
+    for key in [*keys, "check_1", "notes/readme.txt"]:
+        local.write_bytes(b"content")
+        await flow.platform.objects.put(local, key)
+    settings = flow.platform.settings.model_copy(update={"orphan_age": timedelta(0)})
+    await collect_files(dataclasses.replace(flow.platform, settings=settings))
+    left = {key async for key, _, _ in flow.platform.objects.list("")}
+    assert left == {*keys[:2], "notes/readme.txt"}
+
+
+async def test_old_snapshots_are_forgotten_in_small_transactions(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a shorter ``ACTIVATIONS_HISTORY_KEPT`` there may be more than one statement can delete in its time."""
+    removed: list[int] = []
+    forget = SnapshotRepository.forget_unused
+
+    async def noted(self: SnapshotRepository, *given: Any) -> int:
+        removed.append(await forget(self, *given))
+        return removed[-1]
+
+    monkeypatch.setattr(SnapshotRepository, "forget_unused", noted)
+    monkeypatch.setattr(collecting, "SNAPSHOTS_AT_ONCE", 1)
+    for last in (5, 6, 7):
+        await flow.members(range(last))
+    await grown_old(flow)
+    assert removed == [1, 1, 0]

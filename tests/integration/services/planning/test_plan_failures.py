@@ -18,7 +18,7 @@ from app.domain.sync_states import SyncState
 from app.queue import Task
 from app.services.planning import plan as planning
 from app.services.planning.plan_failures import TRIES, is_lasting, record_failure
-from app.services.platform import MAX_LOST_LEASES
+from app.services.platform import MAX_LOST_LEASES, readiness
 from app.snapshots.engine import FileFormat, UnknownFormat, format_metadata
 from app.storage.engine import DatabaseAway
 from app.storage.models import Sync
@@ -133,6 +133,24 @@ async def test_files_of_a_newer_version_are_named(flow: Flow, tmp_path: Path) ->
     row = await flow.activation(activation)
     assert (sync.state, sync.attempts, row.state) == ("failed", TRIES, "error")
     assert "version 99" in str(row.last_error)
+
+
+async def test_during_an_upgrade_a_file_of_the_newer_version_waits_for_its_worker(
+    flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(flow)
+    activation, table = await delivered(flow, hand)
+    newer = format_metadata(FileFormat.HOLDINGS, 99)
+    await replace(flow, activation, table.replace_schema_metadata(newer), tmp_path)
+    with monkeypatch.context() as old_version:
+        old_version.setattr(readiness, "is_known", lambda _: False)
+        await hand.start(activation)
+        for _ in range(TRIES + 2):
+            await plan_at_once(hand)
+    *_, sync = await flow.syncs(activation)
+    assert (sync.state, (await flow.activation(activation)).state) == ("new", "active")
+    await replace(flow, activation, table, tmp_path)  # as the newer version reads it
+    assert (await tries(hand, flow, activation))[-1].state != "failed"
 
 
 async def test_only_the_same_reason_counts(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:

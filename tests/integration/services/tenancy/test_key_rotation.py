@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from app.core import clock
 from app.core.config import Settings
 from app.core.crypto import Keyring
 from app.core.ids import new_hex_id
@@ -12,7 +13,9 @@ from app.services.accounts.account import open_account
 from app.services.accounts.settings import seal_settings
 from app.services.platform.platform import Platform, open_platform
 from app.services.tenancy import key_rotation
+from app.services.tenancy.idempotency import claim_key, keep_response
 from app.storage.models import Destination, Space
+from app.storage.repositories.spaces import SpaceRepository
 from tests.flow import SECRET, Flow, installation, worker
 
 NEW = "k2:" + base64.b64encode(b"n" * 32).decode()
@@ -94,3 +97,38 @@ async def test_what_does_not_open_is_named_and_left(settings: Settings, platform
             assert done.left == {"k2": 0, "k1": 1}
         finally:
             await other.close()
+
+
+async def test_a_repeated_request_gets_its_response_after_the_old_key_has_gone(
+    settings: Settings, platform: Platform
+) -> None:
+    assert settings.encryption_keys is not None
+    old = settings.encryption_keys.get_secret_value()
+    async with installation(platform) as flow:
+        space = flow.space_id
+        async with platform.unit_of_work() as session:
+            workspace_id = await SpaceRepository(session).workspace_of(space)
+        given: dict[str, Any] = {
+            "workspace_id": workspace_id,
+            "key": "order-4711",
+            "request": "POST /spaces",
+            "body": b"{}",
+            "now": clock.now(),
+        }
+        async with platform.unit_of_work() as session:
+            keep_response(
+                session, keyring=platform.keyring, status=201, response=b"created", **given
+            )
+        both = await open_platform(under(settings, NEW, old))
+        only_new = await open_platform(under(settings, NEW))
+        try:
+            done = await key_rotation.rotate_keys(both)
+            assert done.left == {"k2": 2, "k1": 0}
+            async with only_new.unit_of_work() as session:
+                assert await claim_key(session, keyring=only_new.keyring, **given) == (
+                    201,
+                    b"created",
+                )
+        finally:
+            await both.close()
+            await only_new.close()

@@ -11,7 +11,7 @@ import pytest
 from app.core.version import VERSION
 from app.services.platform.platform import Platform
 from app.services.platform.readiness import check_readiness
-from app.storage.revisions import head
+from app.storage.revisions import _revisions, head
 
 
 def platform(
@@ -22,13 +22,19 @@ def platform(
     refusal: str | None = None,
     absence: str | None = None,
     fault: str | None = None,
+    read_only: bool = False,
+    expired: list[bool] | None = None,
 ) -> Platform:
-    """A platform whose database returns or raises ``version``."""
+    """A platform whose database returns or raises ``version``. ``expired`` gets an entry when its connections are given up."""
+    expired = [] if expired is None else expired
 
-    async def fetchval(_: str) -> Any:
+    async def fetchrow(_: str) -> Any:
         if isinstance(version, Exception):
             raise version
-        return version
+        return version, read_only
+
+    async def expire_connections() -> None:
+        expired.append(True)
 
     async def ping() -> bool:
         return redis
@@ -36,7 +42,7 @@ def platform(
     async def ask() -> str | None:
         return fault
 
-    hot = SimpleNamespace(fetchval=fetchval)
+    hot = SimpleNamespace(fetchrow=fetchrow, expire_connections=expire_connections)
     queue = SimpleNamespace(ping=ping, refusal=refusal, absence=absence)
     objects = SimpleNamespace(fault=ask)
     parts = SimpleNamespace(
@@ -54,11 +60,14 @@ def no_database() -> Any:
     raise OSError("refused")
 
 
+EARLIER = next(one for one in sorted(_revisions()) if one != head())
+
+
 @pytest.mark.parametrize(
     ("version", "database", "migrations"),
     [
         (head(), True, True),
-        ("an-earlier-migration", True, False),
+        (EARLIER, True, False),
         (asyncpg.UndefinedTableError("no table"), True, False),
         (asyncpg.TooManyConnectionsError("full"), False, False),
         (OSError("refused"), False, False),
@@ -110,3 +119,17 @@ async def test_without_its_store_it_is_not_ready_and_names_it() -> None:
     found = await check_readiness(platform(head(), fault="no such bucket"))
     assert not found.ready
     assert found.reasons == {"store": "the object store cannot be used: no such bucket"}
+
+
+async def test_during_an_upgrade_the_version_before_is_ready_and_says_so() -> None:
+    found = await check_readiness(platform("a-migration-of-a-newer-version"))
+    assert found.ready
+    assert found.reasons["migrations"].startswith("a newer version of the service has migrated")
+
+
+async def test_on_a_standby_it_is_not_ready_and_gives_up_its_connections() -> None:
+    expired: list[bool] = []
+    found = await check_readiness(platform(head(), read_only=True, expired=expired))
+    assert not found.ready
+    assert found.reasons["database"].startswith("the database is read-only")
+    assert expired
