@@ -14,8 +14,10 @@ from app.storage.database_check import (
     check_before_migration,
     check_database,
     check_migrated,
+    files_of_database,
 )
 from app.storage.revisions import head
+from tests.flow import Flow
 from tests.servers import Administrator, TestServers
 
 GRANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO reader"
@@ -151,3 +153,17 @@ async def test_a_file_that_cannot_be_read_is_named(database_url: str) -> None:
     said = await fault(check_database(f"{database_url}&sslrootcert=/no/such.crt"))
     assert "sslrootcert" in said
     assert "/no/such.crt" in said
+
+
+@pytest.mark.installation(stepped=True)
+async def test_files_that_the_database_names_are_in_its_store(flow: Flow) -> None:
+    database_url = flow.platform.settings.database_url
+    assert database_url is not None
+    url = database_url.get_secret_value()
+    assert await files_of_database(url) == []
+    activation = await flow.activate(resync=True)
+    await flow.members(range(3))
+    await flow.quiet(activation)
+    found = await files_of_database(url)
+    assert {key.split("/")[2] for key in found} == {"audiences", "activations"}
+    assert all([await flow.platform.objects.exists(key) for key in found])

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from app.core.ids import new_id
+from app.domain.activation_states import ActivationState
 from app.services.syncs import lifecycle
 from app.services.syncs.restored import LEAST, Restored, begin_after_restore
 from app.storage.models import Activation, Audience, Sync
@@ -97,7 +98,7 @@ async def test_an_activation_that_is_disabled_is_sent_again_when_it_is_enabled(f
     async with flow.platform.unit_of_work() as session:
         row = await session.get(Activation, (flow.space_id, activation))
         assert row is not None
-        row.enabled, row.state = True, "active"
+        row.enabled, row.state = True, ActivationState.ACTIVE
         await lifecycle.configuration_changed(session, row, resync=False, actor="test")
     assert (await flow.quiet(activation)).kind == "resync"
     assert flow.received(activation) == {f"p{number}" for number in range(5)}
