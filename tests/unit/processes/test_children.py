@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,22 @@ class TestDeaths:
         with pytest.raises(TimeoutError):
             await task
         assert time.monotonic() - begun < 1.9
+        assert not running_children()
+
+
+class TestThreads:
+    async def test_children_that_take_long_leave_the_threads_of_the_process_to_others(self) -> None:
+        """A machine with one processor has five: reads of slow databases would stop all deliveries."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        long = [asyncio.create_task(call(jobs.wait_long)) for _ in range(4)]
+        async with asyncio.timeout(10):
+            while len(running_children()) < 4:  # noqa: ASYNC110 - no event says so
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            assert await asyncio.to_thread(max, 1, 2) == 2
+        for task in long:
+            task.cancel()
+        await asyncio.gather(*long, return_exceptions=True)
         assert not running_children()
 
 
