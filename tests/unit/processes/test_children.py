@@ -247,6 +247,23 @@ class TestEnds:
         for descriptor in (*given, ours.detach(), theirs.detach()):
             os.close(descriptor)
 
+    def test_a_start_without_a_descriptor_left_keeps_none(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pipe, made = os.pipe, list[tuple[int, int]]()
+
+        def once() -> tuple[int, int]:
+            if made:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            made.append(pipe())
+            return made[0]
+
+        before = descriptors()
+        monkeypatch.setattr(os, "pipe", once)
+        with pytest.raises(OSError, match="Too many open files"):
+            children.start_child(jobs.__name__)
+        assert descriptors() == before
+
     async def test_a_killed_template_is_started_again(self) -> None:
         assert await call(jobs.echo, 1) == 1
         process = children._TEMPLATE._process
@@ -288,6 +305,10 @@ def with_pidfd() -> tuple[children.Child, int]:
 def pidfds() -> set[int]:
     own = Path("/proc/self/fd")
     return {int(one.name) for one in own.iterdir() if "[pidfd]" in os.path.realpath(one)}
+
+
+def descriptors() -> set[str]:
+    return {one.name for one in Path("/proc/self/fd").iterdir()}
 
 
 def threads_of(pid: int) -> int:
