@@ -5,6 +5,7 @@ from app.services.platform.concurrency import AccountConcurrency
 from app.services.platform.leases import (
     MAX_LOST_LEASES,
     LeaseLost,
+    keep_lease,
     keep_leases,
     lease_owner,
     release_lease,
@@ -75,6 +76,7 @@ __all__ = [
     "fresh_key",
     "is_conflict",
     "is_lost",
+    "keep_lease",
     "keep_leases",
     "lease_owner",
     "name_worker",
