@@ -110,6 +110,6 @@ def connector_tools(
     return ConnectorTools(
         http=platform.http.gated(gate, secrets),
         exports=StoredExports(platform.objects),
-        scratch=str(platform.settings.cache),
+        scratch=str(platform.scratch.path),  # where a crash leaves nothing for good
         permits_roles=platform.settings.permits_roles,
     )

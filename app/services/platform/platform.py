@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,12 +15,12 @@ from app.connectors.addresses import OutboundPolicy
 from app.connectors.http import OutboundClient, make_client
 from app.core.config import Settings
 from app.core.crypto import Keyring
-from app.core.ids import new_id
 from app.core.objects import ObjectStore
 from app.processes import FairSlots
 from app.queue import Queue
 from app.services.platform.concurrency import AccountConcurrency
 from app.services.platform.rate_budgets import Budgets
+from app.services.platform.scratch import ScratchFolder
 from app.services.platform.source_slots import SourceSlots
 from app.services.platform.wakeups import QUEUE
 from app.snapshots.engine import Engine
@@ -52,6 +50,7 @@ class Platform:
     queue: Queue
     objects: ObjectStore
     engine: Engine
+    scratch: ScratchFolder  # that of the engine
     keyring: Keyring
     http: OutboundClient
     budgets: Budgets
@@ -77,6 +76,7 @@ class Platform:
         await self.http.aclose()
         await self.queue.close()
         self.engine.close()
+        self.scratch.release()
         await self.hot.close()
         await self.database.close()
 
@@ -88,6 +88,7 @@ async def open_platform(settings: Settings) -> Platform:
     database = open_database(settings.database_url.get_secret_value())
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     hot = await database.hot_pool()
+    scratch = ScratchFolder(settings.cache / "scratch")
     queue = Queue(redis_url, partial(announce, hot))
     return Platform(
         settings=settings,
@@ -97,7 +98,8 @@ async def open_platform(settings: Settings) -> Platform:
         reading=reads_of(hot, database.engine.dialect),
         queue=queue,
         objects=open_store(settings),
-        engine=_open_engine(settings),
+        engine=_open_engine(settings, scratch.path),
+        scratch=scratch,
         keyring=Keyring.from_settings(settings),
         http=_open_client(settings),
         budgets=Budgets(queue, settings.worker_processes),
@@ -123,9 +125,7 @@ def _open_client(settings: Settings) -> OutboundClient:
     )
 
 
-def _open_engine(settings: Settings) -> Engine:
-    scratch = settings.cache / "scratch" / f"{os.getpid()}-{new_id('p')}"
-    _remove_left_over(scratch.parent)
+def _open_engine(settings: Settings, scratch: Path) -> Engine:
     return Engine(
         memory=settings.engine_memory,
         threads=settings.engine_threads,
@@ -138,11 +138,3 @@ def _object_folder(settings: Settings) -> Path:
     """Return the folder in which objects are read: that of a local store, or the cache of a remote one."""
     store = urlsplit(settings.storage)
     return Path(unquote(store.path)) if store.scheme == "file" else settings.cache / "objects"
-
-
-def _remove_left_over(folder: Path) -> None:
-    """Remove the scratch files of processes of this machine that crashed."""
-    for left in folder.glob("*-*"):
-        pid = left.name.partition("-")[0]
-        if pid.isdigit() and int(pid) != os.getpid() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(left, ignore_errors=True)
