@@ -85,8 +85,12 @@ async def drain(worker: Worker, running: asyncio.Task[None], wait: timedelta) ->
     """Accept no more jobs, wait for the running ones, and let arq's loop return.
 
     In burst mode, arq's loop returns between two polls of Redis when its jobs are done. Cancelling the loop could
-    leave a connection in the middle of a response.
+    leave a connection in the middle of a response. Without Redis, arq's loop ends at once, or when the first job has ended:
+    the others have their time all the same.
     """
     worker.allow_pick_jobs = False
     worker.burst, worker.max_burst_jobs = True, 0
+    end = asyncio.get_running_loop().time() + wait.total_seconds()
     await asyncio.wait({running}, timeout=wait.total_seconds())
+    if jobs := [job for job in worker.tasks.values() if not job.done()]:
+        await asyncio.wait(jobs, timeout=max(0.0, end - asyncio.get_running_loop().time()))

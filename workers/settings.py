@@ -155,12 +155,15 @@ async def _run_arq(
     process.queue_loop = worker
     try:
         await asyncio.wait({running, stopping, deaf}, return_when=asyncio.FIRST_COMPLETED)
-        if stop.is_set() and not running.done():
+        if stop.is_set():
             await drain(worker, running, platform.settings.job_completion_wait)
     finally:
         process.queue_loop = None
         for task in (stopping, deaf, running):
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, RedisError, OSError, TimeoutError):
-            await running
-        await close(worker)
+        try:
+            with contextlib.suppress(asyncio.CancelledError, RedisError, OSError, TimeoutError):
+                await running
+        finally:
+            # Whatever ended the loop: its jobs must not go on beside those of the next one.
+            await close(worker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -212,7 +213,7 @@ class Bucket:
     def fetch(self, key: str, sha256: str) -> Path:
         """Return a local path with the bytes of the object. Raises ObjectMissing or ObjectDamaged."""
         cached = self._cached(key, sha256)
-        if cached.exists():
+        with contextlib.suppress(FileNotFoundError):
             os.utime(cached)
             return cached
         temporary = self._cache / f".{new_id('get')}"
@@ -232,9 +233,7 @@ class Bucket:
 
     def _prune(self) -> None:
         """Remove files that nothing uses, and those that were used longest ago until the cache is within its limit."""
-        files = sorted(
-            (path.stat().st_mtime, path.stat().st_size, path) for path in self._cache.iterdir()
-        )
+        files = sorted(self._files())
         excess = sum(size for _, size, _ in files) - self._limit
         for used, size, path in files:
             unused = time.time() - used
@@ -242,6 +241,13 @@ class Bucket:
                 return
             path.unlink(missing_ok=True)
             excess -= size
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """Yield time of the last use, size and path of each file. Other threads and processes rename and remove files at any time."""
+        for path in self._cache.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                yield status.st_mtime, status.st_size, path
 
     def delete(self, key: str) -> None:
         """Remove an object, if it exists."""

@@ -34,6 +34,7 @@ from app.core.object_backends import (
     open_s3,
 )
 from app.core.storage_url import parse_storage_url
+from app.core.threads import to_its_end
 
 __all__ = [
     "ObjectDamaged",
@@ -197,7 +198,7 @@ class ObjectStore:
         """Yield the bytes of an object in pieces of 1 MiB. Raises ObjectMissing."""
         stream = await self._call(self._backend.open, checked_key(key))
         try:
-            while piece := await self._call(stream.read, _CHUNK):
+            while piece := await to_its_end(self._call(stream.read, _CHUNK)):
                 yield bytes(piece)
         finally:
             await asyncio.to_thread(stream.close)

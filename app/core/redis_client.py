@@ -131,10 +131,15 @@ class RedisClient:
             _, connection = await loop.create_connection(
                 lambda: _Connection(self._lost), address.host, address.port, ssl=self._tls
             )
-        for arguments in (*_greeting(address), ("PING",)):
-            if isinstance(await connection.send(arguments).answer, hiredis.ReplyError):
-                connection.close()
+        try:
+            for arguments in (*_greeting(address), ("PING",)):
+                if isinstance(await connection.send(arguments).answer, hiredis.ReplyError):
+                    raise RedisAway
+            if connection.has_ended:
                 raise RedisAway
+        except BaseException:
+            connection.close()  # also if there is no reply in time: nothing else knows of it
+            raise
         self._connection = connection
 
 
@@ -158,6 +163,11 @@ class _Connection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._ended = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no further command can be sent."""
+        return self._ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # The transports of uvloop behave like those of asyncio, but are not of its class.

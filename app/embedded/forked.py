@@ -85,6 +85,10 @@ def fork(
                 run()
             finally:
                 os._exit(1)
+    except OSError:
+        os.close(ours)
+        os.close(theirs)
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
     os.close(ours)

@@ -16,6 +16,7 @@ log = get_logger(__name__)
 
 RESTART_WAITS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 60.0
+START_AGAIN_WAIT = 2.0  # seconds, after a start for which the system had nothing left
 
 
 class Process(Protocol):
@@ -96,7 +97,20 @@ class Child:
                 "process_exited", process=self.name, code=self._process.returncode, restart_in=wait
             )
         if self._restart_at is not None and time.monotonic() >= self._restart_at:
+            self._start_again()
+
+    def _start_again(self) -> None:
+        """Start the process. If the system has no process or descriptor left, try later: the other processes go on."""
+        try:
             self.start()
+        except OSError as error:
+            self._restart_at = time.monotonic() + START_AGAIN_WAIT
+            log.error(
+                "process_not_started",
+                process=self.name,
+                reason=error.strerror or str(error),
+                next_try_in=START_AGAIN_WAIT,
+            )
 
     def terminate(self) -> None:
         """Send SIGTERM."""

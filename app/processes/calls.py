@@ -1,10 +1,16 @@
-"""Calls of one function in a child, from asyncio: a cancelled caller or a passed deadline kills the child."""
+"""Calls of one function in a child, from asyncio: a cancelled caller or a passed deadline kills the child.
+
+The threads that wait for children are not those of ``asyncio.to_thread``: these are few (five on a machine with one processor),
+and children that take minutes, such as reads of users' slow databases, would take all of them from the rest of the process.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -16,6 +22,9 @@ from app.processes.spares import SPARES
 log = get_logger(__name__)
 
 T = TypeVar("T")
+
+#: More than there are children at once: what starts them has slots. A thread is started when it is needed.
+_THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="child")
 
 
 async def call_in_child(job: Job, *, deadline: timedelta) -> Any:
@@ -48,7 +57,7 @@ async def run_in_thread(job: Job, use: Callable[[Child], T], *, deadline: timede
 async def _run_once(job: Job, use: Callable[[Child], T], end: float) -> T:
     """Run a job in one child until ``end`` on the clock of the event loop."""
     child = await _started(job)
-    work = asyncio.ensure_future(asyncio.to_thread(use, child))
+    work = _in_own_thread(use, child)
     try:
         async with asyncio.timeout_at(end):
             return await asyncio.shield(work)
@@ -62,6 +71,11 @@ async def _run_once(job: Job, use: Callable[[Child], T], end: float) -> T:
         await asyncio.shield(asyncio.to_thread(child.close))
         if job.ahead:
             SPARES.refill(job)
+
+
+def _in_own_thread(use: Callable[[Child], T], child: Child) -> asyncio.Future[T]:
+    """Call ``use(child)`` in a thread that nothing but children use."""
+    return asyncio.get_running_loop().run_in_executor(_THREADS, copy_context().run, use, child)
 
 
 async def _started(job: Job) -> Child:

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -159,19 +159,19 @@ class Template:
     def child(self, module: str, ahead: str = "") -> Child:
         """Fork a child that has imported ``module``, and calls ``before_job`` of the module ``ahead``."""
         ours, theirs = socket.socketpair()
-        report, report_end = os.pipe()
-        status, status_end = os.pipe()
+        pipes: list[int] = []
         try:
+            for _ in range(2):
+                pipes += os.pipe()
+            report, report_end, status, status_end = pipes
             handle = self._forked(f"{module}|{ahead}", [theirs.fileno(), report_end, status_end])
-        except BaseException:
+        except BaseException:  # or a process without a descriptor left would never have one again
             ours.close()
-            os.close(report)
-            os.close(status)
+            _close(pipes)
             raise
         finally:
             theirs.close()
-            os.close(report_end)
-            os.close(status_end)
+        _close([report_end, status_end])
         forked = _Forked(handle, status)
         return Child(ours, report, forked.send, forked.wait)
 
@@ -273,6 +273,11 @@ class _Forked:
         return self._code
 
 
+def _close(descriptors: Iterable[int]) -> None:
+    for one in descriptors:
+        os.close(one)
+
+
 def _new_process(module: str) -> Child:
     """Start a child without a template: slower, for systems without pidfds."""
     ours, theirs = socket.socketpair()
@@ -282,10 +287,15 @@ def _new_process(module: str) -> Child:
         f"import {module}; "
         f"do_job(socket.socket(fileno={theirs.fileno()}), {report_end})"
     )
-    process = _python(code, [theirs.fileno(), report_end])
-    theirs.close()
-    os.close(report_end)
-
+    try:
+        process = _python(code, [theirs.fileno(), report_end])
+    except BaseException:
+        ours.close()
+        os.close(report)
+        raise
+    finally:
+        theirs.close()
+        os.close(report_end)
     return Child(ours, report, process.send_signal, process.wait)
 
 

@@ -213,9 +213,13 @@ def _appended(previous: Manifest, file: StoredFile) -> Manifest:
 async def _compacted(platform: Platform, work: Work, manifest: Manifest) -> Manifest:
     out = platform.engine.scratch_file(".parquet")
     local = await fetch_manifest(platform.objects, manifest)
-    stats = await platform.engine.run(compact_members, local, out, lane=lane_of(manifest.rows))
-    key = _snapshot_key(work, "base")
-    return Manifest(base=(await store_file(platform.objects, out, key, stats.rows),))
+    try:
+        stats = await platform.engine.run(compact_members, local, out, lane=lane_of(manifest.rows))
+        key = _snapshot_key(work, "base")
+        base = await store_file(platform.objects, out, key, stats.rows)
+    finally:
+        out.unlink(missing_ok=True)
+    return Manifest(base=(base,))
 
 
 async def _compare(platform: Platform, work: Work, manifest: Manifest) -> Comparison:

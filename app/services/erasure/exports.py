@@ -17,6 +17,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from app.core.objects import ObjectMissing
+from app.core.threads import in_thread
 from app.domain.persons import Person, is_id_column
 from app.domain.text_forms import folded
 from app.services.delivery import EXPORTS_FOLDER
@@ -57,7 +58,7 @@ async def _rewrite(platform: Platform, key: str, person: Person) -> Erased | Non
             erased = await platform.engine.run(erase_person, source, person, out, table=True)
         else:
             columns = manifest.get("columns") or []
-            erased = await asyncio.to_thread(_without, source, out, person, columns)
+            erased = await in_thread(_without, source, out, person, columns)
         if erased is not None:
             await platform.objects.put(out, key)
         await _fit_manifest(platform, key, manifest, out if erased else source)
@@ -75,7 +76,7 @@ def _is_parquet(path: Path) -> bool:
 async def _fetch(platform: Platform, key: str, target: Path) -> None:
     with target.open("wb") as file:
         async for piece in platform.objects.open_read(key):
-            await asyncio.to_thread(file.write, piece)
+            await in_thread(file.write, piece)
 
 
 async def _manifest(platform: Platform, key: str) -> dict[str, Any]:

@@ -128,18 +128,19 @@ async def _is_awaited(platform: Platform, erasure: Erasure) -> bool:
     """Return whether every run and sync that is waited for is still open, and nothing else is waited for."""
     for wait in erasure.waits:
         async with platform.unit_of_work() as session:
-            is_open = await _is_open(session, erasure.space_id, wait)
+            is_open = await _is_open(session, erasure, wait)
         if not is_open:
             return False
     return bool(erasure.waits)
 
 
-async def _is_open(session: AsyncSession, space_id: str, wait: Mapping[str, Any]) -> bool:
+async def _is_open(session: AsyncSession, erasure: Erasure, wait: Mapping[str, Any]) -> bool:
+    space_id = erasure.space_id
     if wait["reason"] == Awaited.RUN:
         run = await RunRepository(session).get(space_id, wait["runId"])
         return run is not None and run.state.is_open
     if wait["reason"] == Awaited.READER:
-        at_work = await PersonalDataQueries(session).open_work(space_id)
+        at_work = await PersonalDataQueries(session).open_work(space_id, besides=erasure.id)
         return bool(wait["readers"]) and all(one in at_work for one in wait["readers"])
     if wait["reason"] == Awaited.SYNC:
         sync = await SyncRepository(session).get(space_id, wait["syncId"])
@@ -181,6 +182,7 @@ async def _pass(platform: Platform, work: Work) -> dict[str, list[str]]:
             if run.created_at <= erasure.created_at
         ]
         activations = await queries.activations(erasure.space_id)
+        at_begin = set(await queries.open_work(erasure.space_id, besides=erasure.id))
     await rewriting.inputs()
     await erase_left_changes(platform, erasure.space_id, person, work.tally)
     await rewriting.datasets()
@@ -199,22 +201,29 @@ async def _pass(platform: Platform, work: Work) -> dict[str, list[str]]:
     await rewrite_exports(platform, erasure.space_id, person, work.tally)
     await search_columns(platform, erasure.space_id, work.workspace_id, person, work.tally)
     pins, deleted = await delete_unnamed(
-        platform, erasure.space_id, person, erasure.unnamed, work.tally.clean
+        platform, erasure.space_id, person, erasure.unnamed, work.tally.clean, erasure.id
     )
     if deleted:
         work.tally.add("files", deleted=deleted)
-    readers = {one for key in pins for one in pins[key]} | await _readers(platform, work)
+    readers = {one for key in pins for one in pins[key]} | await _readers(platform, work, at_begin)
     if readers or pins:
         work.waits.append({"reason": Awaited.READER.value, "readers": sorted(readers)})
     return pins
 
 
-async def _readers(platform: Platform, work: Work) -> set[str]:
-    """Return the work that may have read the person before, and may still write it: that of earlier passes, and of this one."""
-    before = {one for wait in work.erasure.waits for one in wait.get("readers") or ()}
+async def _readers(platform: Platform, work: Work, at_begin: set[str]) -> set[str]:
+    """Return the work that may have read the person before, and may still write it: that of earlier passes, and of this one.
+
+    A pass that has found nothing counts for a reader only if the reader had ended when the pass began: one that ended in
+    between may have written behind it.
+    """
+    erasure = work.erasure
+    if not work.tally.found:
+        return at_begin & {one for wait in erasure.waits for one in wait.get("readers") or ()}
     async with platform.unit_of_work() as session:
-        at_work = set(await PersonalDataQueries(session).open_work(work.erasure.space_id))
-    return at_work if work.tally.found else before & at_work
+        return set(
+            await PersonalDataQueries(session).open_work(erasure.space_id, besides=erasure.id)
+        )
 
 
 async def _record(platform: Platform, work: Work, pins: dict[str, list[str]]) -> None:

@@ -6,13 +6,13 @@ the file is deleted when all of it has ended.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
 from app.core import clock
 from app.core.logging import get_logger
 from app.core.objects import ObjectMissing
+from app.core.threads import in_thread
 from app.domain.persons import Person
 from app.services.platform import Platform
 from app.snapshots.erasure import names_person
@@ -42,7 +42,7 @@ async def _names(platform: Platform, key: str, person: Person) -> bool:
     try:
         with local.open("wb") as file:
             async for piece in platform.objects.open_read(key):
-                await asyncio.to_thread(file.write, piece)
+                await in_thread(file.write, piece)
         return await platform.engine.run(
             names_person, local, person, table="/datasets/" in key, lane="medium"
         )
@@ -58,12 +58,13 @@ async def delete_unnamed(
     person: Person,
     pins: Mapping[str, list[str]],
     clean: set[str],
+    besides: str = "",
 ) -> tuple[dict[str, list[str]], int]:
     """Delete the unnamed files that name the person, if nothing that may read them is at work.
 
     ``pins`` are the readers of the files that were found before. A young file is left, because a row may name it soon: it
-    has no readers. Returns ``({key: readers}, deleted)``: the files that are left, with their readers, and the number of
-    deleted files.
+    has no readers. ``besides`` is the erasure, which is no reader. Returns ``({key: readers}, deleted)``: the files that
+    are left, with their readers, and the number of deleted files.
     """
     left: dict[str, list[str]] = {}
     deleted = 0
@@ -75,7 +76,7 @@ async def delete_unnamed(
             left[key] = []
             continue
         async with platform.unit_of_work() as session:
-            at_work = await PersonalDataQueries(session).open_work(space_id)
+            at_work = await PersonalDataQueries(session).open_work(space_id, besides=besides)
         readers = [one for one in pins.get(key) or at_work if one in at_work]
         if readers:
             left[key] = readers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connectors.base import Definition, ReadBack
 from app.core.errors import Conflict
+from app.core.threads import in_thread
 from app.domain.normalise import Normaliser
 from app.services.accounts import Account, connector_tools, open_account, translate_partner_errors
 from app.services.holdings import holdings as service
@@ -251,9 +251,9 @@ async def _listed(platform: Platform, scene: _Scene) -> AsyncIterator[Path]:
             with translate_partner_errors(account.definition):
                 for target in dict.fromkeys(scene.targets.values()):
                     async for page in connector.members(target):
-                        await asyncio.to_thread(file.add, page, target)
+                        await in_thread(file.add, page, target)
         finally:
-            await asyncio.to_thread(file.close)
+            await in_thread(file.close)
         yield path
     finally:
         path.unlink(missing_ok=True)

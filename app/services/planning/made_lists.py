@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connectors.base import Lists
 from app.connectors.errors import ConfigurationRejected
 from app.core.logging import get_logger
+from app.core.threads import to_its_end
 from app.domain.places import Place, list_name, place_of
 from app.services.accounts import Account, connector_tools
 from app.services.platform import Platform, retry_transaction
@@ -52,18 +53,31 @@ async def ensure_lists(
             continue
         # An arm's list belongs to one activation, so the reference names the activation.
         reference = f"{activation.connection_id}:{key}" if place.arm else activation.connection_id
+        named = list_name(activation.name, place), reference
         try:
-            list_id = await connector.create_list(list_name(activation.name, place), reference)
+            # Not cut in between: the partner would have a list whose id nobody knows.
+            await to_its_end(_create(platform, connector, activation, key, *named))
         except ConfigurationRejected:
             # It may exist because another activation's plan has just created it.
             await asyncio.sleep(MOMENT)
             if key in await _made(platform, activation):
                 continue
             raise
-        # The partner has created it: if its id is not kept, the next plan creates another one.
-        keep = partial(_keep, activation, key, list_id)
-        await retry_transaction(platform.unit_of_work, keep, lost_tries=PATIENCE)
-        log.info("list_created", activation_id=activation.id, list_id=list_id)
+
+
+async def _create(
+    platform: Platform,
+    connector: Lists,
+    activation: Activation,
+    key: str,
+    name: str,
+    reference: str,
+) -> None:
+    """Create a list at the partner, and keep its id: without it, the next plan would create another one."""
+    list_id = await connector.create_list(name, reference)
+    keep = partial(_keep, activation, key, list_id)
+    await retry_transaction(platform.unit_of_work, keep, lost_tries=PATIENCE)
+    log.info("list_created", activation_id=activation.id, list_id=list_id)
 
 
 def _unnamed(cuts: Sequence[Cut]) -> list[Place]:

@@ -5,6 +5,7 @@ from app.services.platform.concurrency import AccountConcurrency
 from app.services.platform.leases import (
     MAX_LOST_LEASES,
     LeaseLost,
+    keep_lease,
     keep_leases,
     lease_owner,
     release_lease,
@@ -76,6 +77,7 @@ __all__ = [
     "is_conflict",
     "is_lost",
     "is_migrated_ahead",
+    "keep_lease",
     "keep_leases",
     "lease_owner",
     "name_worker",

@@ -36,6 +36,11 @@ local function time_of(given)
 end
 """
 
+# KEYS: pause. ARGV: milliseconds.
+_PAUSE = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end
+"""
+
 # KEYS: pause, then one for each budget. ARGV: time (empty: that of Redis), how far away a slot may be, 1 for a resync;
 # then for each budget: window, even, slow, burst, bulk, and the share of a reported limit to leave, empty if none is reported.
 # Returns 1 and the time until the slot, and of each budget the number of the call; or 0 and the time to wait.
@@ -187,6 +192,12 @@ class SharedWindows:
         reset = int(limit.reset / timedelta(microseconds=1))
         values = [self._time(), number, limit.limit or allowance.calls, limit.remaining, reset]
         script = self.redis.eval(_REPORT, 1, budget_key(account, allowance.name), *map(str, values))
+        await script  # type: ignore[misc]  # redis types both of its clients as one
+
+    async def pause(self, account: str, pause: timedelta) -> None:
+        """Allow no call of an account for some time, or for the rest of an earlier pause if that is longer."""
+        milliseconds = max(1, int(pause.total_seconds() * 1000))
+        script = self.redis.eval(_PAUSE, 1, pause_key(account), str(milliseconds))
         await script  # type: ignore[misc]  # redis types both of its clients as one
 
     async def _run(

@@ -38,8 +38,8 @@ class LocalWindows:
     _paused: dict[str, float] = field(default_factory=dict)
 
     def pause(self, account: str, seconds: float) -> None:
-        """Allow no call of an account for some seconds."""
-        self._paused[account] = time.monotonic() + seconds
+        """Allow no call of an account for some seconds, or for the rest of an earlier pause if that is longer."""
+        self._paused[account] = max(self._paused.get(account, 0.0), time.monotonic() + seconds)
 
     def paused(self, account: str) -> float:
         """Return the seconds for which an account is still paused."""

@@ -3,7 +3,7 @@
 The limits of the destination's definition always apply: each call gets a slot, and slots are given in the order of asking, so
 that no caller starves. If the partner's responses report its own window, that limits calls further: no call while it is
 used up, and no call of a resync while less than the reserve for urgent calls is left. While Redis does not respond, each
-process keeps to its share of the budget.
+process keeps to its share of the budget; a reply that does not come is waited for only a moment.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 
@@ -28,7 +29,7 @@ from app.core import clock
 from app.core.logging import get_logger
 from app.queue import Queue
 from app.services.platform.budget_use import BudgetUse, read_use, unread
-from app.services.platform.budget_windows import Allowance, Grant, SharedWindows, pause_key
+from app.services.platform.budget_windows import Allowance, Grant, SharedWindows
 from app.services.platform.local_windows import LocalWindows
 from app.services.platform.virtual_clocks import BULK_SHARE
 
@@ -39,6 +40,10 @@ PATIENCE = 90.0  # seconds before each later call of a batch
 RESYNC_AHEAD = 0.05  # seconds: a slot of a resync that is further away would make urgent calls wait
 CONFIRMED = 0.25  # seconds: before a slot that was further away is used, it is asked whether it still counts
 EARLY = 0.05  # seconds before the slot, for that question
+#: Seconds that Redis has for a reply. A peer that vanished without a word, such as a connection that a firewall forgot, sends none.
+REPLY = 1.0
+
+T = TypeVar("T")
 
 # Number of calls of the current batch. After the first one, a call waits longer, so that the batch is not left half sent.
 # The second number is the seconds that the calls waited for their slots.
@@ -89,18 +94,17 @@ class Budgets:
         """Return how much of each budget is used: ``{account: uses of its budgets}``. Nothing is reserved."""
         try:
             if any(accounts.values()) and (shared := self._shared()) is not None:
-                return await read_use(shared.redis, accounts)
+                return await _in_time(read_use(shared.redis, accounts))
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("budget_not_read", error=type(error).__name__)
         return {account: unread(budgets) for account, budgets in accounts.items()}
 
     async def pause(self, account: str, pause: timedelta) -> None:
-        """Stop all calls of an account for some time, because the partner asked for it."""
-        milliseconds = max(1, int(pause.total_seconds() * 1000))
+        """Stop all calls of an account for some time, because the partner asked for it. A longer pause stays as it is."""
         self._local.pause(account, pause.total_seconds())
         try:
             if (redis := self.queue.pool) is not None:
-                await redis.set(pause_key(account), 1, px=milliseconds)
+                await _in_time(SharedWindows(redis).pause(account, pause))
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("budget_not_shared", error=type(error).__name__)
 
@@ -140,7 +144,8 @@ class Budgets:
     ) -> tuple[Windows, Grant]:
         if (shared := self._shared()) is not None:
             try:
-                return shared, await shared.take(account, allowances, ahead=ahead, bulk=bulk)
+                taking = shared.take(account, allowances, ahead=ahead, bulk=bulk)
+                return shared, await _in_time(taking)
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("budget_not_shared", error=type(error).__name__)
         return self._local, self._local.take(account, allowances, ahead=ahead, bulk=bulk)
@@ -156,7 +161,7 @@ class Budgets:
                 if isinstance(windows, LocalWindows):
                     wait = windows.still(account, allowances, grant)
                 else:
-                    wait = await windows.still(account, allowances, grant)
+                    wait = await _in_time(windows.still(account, allowances, grant))
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("budget_not_shared", error=type(error).__name__)
                 wait = self._local.paused(account)
@@ -189,7 +194,7 @@ class Budgets:
     ) -> None:
         try:
             if (shared := self._shared()) is not None:
-                await shared.report(account, allowance, number, limit)
+                await _in_time(shared.report(account, allowance, number, limit))
             else:
                 self._local.report(account, allowance, number, limit)
         except (RedisError, OSError, TimeoutError) as error:
@@ -198,6 +203,12 @@ class Budgets:
     def _shared(self) -> SharedWindows | None:
         redis = self.queue.pool
         return SharedWindows(redis) if redis is not None and not self.queue.silent_for() else None
+
+
+async def _in_time(reply: Awaitable[T]) -> T:
+    """Return a reply of Redis. Raises TimeoutError if it takes too long; the connection is closed then."""
+    async with asyncio.timeout(REPLY):
+        return await reply
 
 
 def _rule(budget: RateBudget, resync: bool) -> _Rule:

@@ -17,6 +17,7 @@ from app.core.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from app.core.threads import in_thread
 from app.domain.charsets import DETECT
 from app.domain.file_formats import FileFormat, ending_of, format_of
 from app.domain.file_options import misplaced_option, read_charset, read_delimiter
@@ -192,7 +193,7 @@ class _Buffer:
 
     async def flush(self) -> None:
         pieces, self._pieces, self._size = self._pieces, [], 0
-        await asyncio.to_thread(self._file.writelines, pieces)
+        await in_thread(self._file.writelines, pieces)
 
 
 def _check_room(folder: Path, announced: int, limit: int) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from datetime import timedelta
 from email.message import EmailMessage
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +26,14 @@ from app.domain.notice_states import NoticeState
 from app.domain.notices import NoticeEvent
 from app.domain.options import Notifications, parse_notifications
 from app.services.accounts import connector_tools, open_account
-from app.services.platform import Platform, is_lost, retry_transaction, wake_notify
+from app.services.platform import (
+    LeaseLost,
+    Platform,
+    is_lost,
+    keep_lease,
+    retry_transaction,
+    wake_notify,
+)
 from app.storage.models import Activation, Notice, Sync
 from app.storage.repositories.destinations import DestinationRepository
 from app.storage.repositories.notices import NoticeRepository
@@ -123,10 +131,12 @@ async def send_notices(platform: Platform, space_id: str, notice_id: str) -> boo
         return False
     values: dict[str, Any] = {"state": NoticeState.SENT, "error": None}
     try:
-        if notice.channel == "email":
-            await _mail(platform, notice)
-        else:
-            await _post(platform, notice)
+        # A mail server may take 20 seconds for each of a dozen commands.
+        async with keep_lease(partial(_renew, platform, notice), LEASE):
+            await (_mail if notice.channel == "email" else _post)(platform, notice)
+    except LeaseLost:
+        log.warning("notice_lease_lost", notice_id=notice.id)
+        return True
     except (ConfigurationRejected, NotifyingIsOff) as error:
         values = {"state": NoticeState.FAILED, "error": str(error)}
     except (ConnectorError, aiosmtplib.SMTPException, OSError, httpx.HTTPError) as error:
@@ -144,6 +154,11 @@ async def send_notices(platform: Platform, space_id: str, notice_id: str) -> boo
     await retry_transaction(platform.unit_of_work, write)
     log.info("notice_tried", notice_id=notice.id, channel=notice.channel, state=values["state"])
     return True
+
+
+async def _renew(platform: Platform, notice: Notice) -> bool:
+    async with platform.unit_of_work() as session:
+        return await NoticeRepository(session).renew(notice, LEASE)
 
 
 class NotifyingIsOff(Exception):

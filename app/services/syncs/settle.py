@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import to_wire
 from app.core.logging import get_logger
+from app.core.threads import in_thread
 from app.domain.activation_states import ActivationState
 from app.domain.sync_states import DELIVERY_STATES, SyncState
 from app.services.places import PlacesChanged
@@ -233,7 +233,7 @@ async def _read_receipts(platform: Platform, sync: Sync, marks: OutcomeMarks) ->
     receipts = Receipts()
     async for page in batch_pages(platform, sync):
         receipts.take(page)
-        await asyncio.to_thread(marks.add, outcomes_of(page))
+        await in_thread(marks.add, outcomes_of(page))
     return receipts
 
 
@@ -253,10 +253,12 @@ async def compact_manifest(platform: Platform, manifest: Manifest, folder: str) 
     """Write holdings as one base in a folder. Returns its manifest."""
     out = platform.engine.scratch_file(".parquet")
     local = await fetch_manifest(platform.objects, manifest)
-    rows = await platform.engine.run(compact_holdings, local, out, lane=lane_of(manifest.rows))
-    return Manifest(
-        base=(await store_file(platform.objects, out, fresh_key(folder, "base"), rows),)
-    )
+    try:
+        rows = await platform.engine.run(compact_holdings, local, out, lane=lane_of(manifest.rows))
+        base = await store_file(platform.objects, out, fresh_key(folder, "base"), rows)
+    finally:
+        out.unlink(missing_ok=True)
+    return Manifest(base=(base,))
 
 
 async def count_manifest(platform: Platform, manifest: Manifest) -> tuple[int, int]:

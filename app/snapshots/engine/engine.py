@@ -185,8 +185,7 @@ class Engine:
                     self._is_raised = False
 
     async def _limit(self, memory: str) -> None:
-        with self._cursor() as cursor:
-            await asyncio.to_thread(cursor.execute, f"SET memory_limit = {sql_text(memory)}")
+        await self._call_once(_set_memory, (memory,), {})
 
     async def _call_once(
         self, function: Callable[..., T], args: Sequence[Any], named: Mapping[str, Any]
@@ -276,6 +275,10 @@ class Engine:
         if self._opened is not None:
             self._opened.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _set_memory(cursor: Cursor, memory: str) -> None:
+    cursor.execute(f"SET memory_limit = {sql_text(memory)}")
 
 
 async def _stop(work: asyncio.Future[Any], cursor: Cursor) -> None:

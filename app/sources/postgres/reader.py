@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from app.connectors.addresses import OutboundPolicy
+from app.core.threads import in_thread
 from app.sources.postgres.columns import Column
 from app.sources.postgres.connection import Connection, read_only
 from app.sources.postgres.failures import QueryRejected, connector_errors
@@ -22,7 +23,6 @@ from app.sources.postgres.statement import (
     StatementRejected,
     read_statement,
 )
-from app.sources.threads import in_thread
 
 Progress: TypeAlias = Callable[[int, int], None]
 

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
+from app.core.threads import in_thread
 from app.sources.postgres.clock_check import refuse_clock_texts
 from app.sources.postgres.columns import Column, columns_of, select
 from app.sources.postgres.connection import Connection
@@ -15,7 +16,6 @@ from app.sources.postgres.failures import connector_errors
 from app.sources.postgres.rows import read_batch
 from app.sources.postgres.settings import PostgresSource
 from app.sources.postgres.statement import Statement
-from app.sources.threads import in_thread
 
 
 class Session:

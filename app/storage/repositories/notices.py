@@ -38,6 +38,16 @@ class NoticeRepository(Repository[Notice]):
         )
         return (await self.session.scalars(statement)).first()
 
+    async def renew(self, notice: Notice, lease: timedelta) -> bool:
+        """Extend the lease of an attempt. Returns False if a later attempt has begun."""
+        statement = update(Notice).where(
+            Notice.space_id == notice.space_id,
+            Notice.id == notice.id,
+            Notice.attempts == notice.attempts,
+            Notice.state == NoticeState.NEW,
+        )
+        return await self._write(statement.values(next_at=DATABASE_NOW + lease)) == 1
+
     async def end(self, notice: Notice, **values: Any) -> None:
         """Write the result of an attempt, unless a later attempt has begun. ``wait`` is the time until the next one."""
         if values.get("state") == NoticeState.SENT:

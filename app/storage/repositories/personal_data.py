@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, cast, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Text, cast, exists, func, or_, select, tuple_
 
 from app.domain.preview_states import PreviewState
 from app.domain.run_states import OPEN_STATES as OPEN_RUNS
@@ -21,6 +21,7 @@ from app.storage.models import (
     Batch,
     Dataset,
     DatasetContent,
+    Erasure,
     IdempotencyKey,
     MemberPatch,
     Notice,
@@ -30,7 +31,7 @@ from app.storage.models import (
     Sync,
 )
 from app.storage.personal_data import COLUMNS, Handling
-from app.storage.repositories.base import Reader
+from app.storage.repositories.base import DATABASE_NOW, Reader
 
 _MODELS: Final[dict[str, Any]] = {
     mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers
@@ -151,8 +152,12 @@ class PersonalDataQueries(Reader):
         query = select(Run).where(Run.space_id == space_id, Run.state.in_(OPEN_RUNS))
         return await self._all(query)
 
-    async def open_work(self, space_id: str) -> Mapping[str, str]:
-        """Return the work of a space that may be reading files: ``{id: kind}`` with ``run``, ``sync`` or ``preview``."""
+    async def open_work(self, space_id: str, *, besides: str = "") -> Mapping[str, str]:
+        """Return the work of a space that may be reading files: ``{id: kind}`` with ``run``, ``sync``, ``preview`` or ``erasure``.
+
+        Each pass of another erasure than ``besides`` is work of its own: it writes files again that it has read, with all
+        but its own person.
+        """
         claimed = select(Run.id).where(Run.space_id == space_id, Run.state == RunState.RUNNING)
         syncs = select(Sync.id).where(
             Sync.space_id == space_id,
@@ -164,8 +169,12 @@ class PersonalDataQueries(Reader):
             AudiencePreview.status == PreviewState.RUNNING,
             AudiencePreview.lease_until.is_not(None),
         )
+        passes = select(func.concat(Erasure.id, ":", Erasure.lease_token)).where(
+            Erasure.space_id == space_id, Erasure.id != besides, Erasure.lease_until > DATABASE_NOW
+        )
         found: dict[str, str] = {}
-        for kind, query in (("run", claimed), ("sync", syncs), ("preview", previews)):
+        kinds = (("run", claimed), ("sync", syncs), ("preview", previews), ("erasure", passes))
+        for kind, query in kinds:
             found |= dict.fromkeys(await self._scalars(query, None, None, False), kind)
         return found
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
+from app.connectors.destinations.klaviyo.connector import KlaviyoConnector
 from app.queue import Task
 from app.services.periodic.due import find_due
 from app.services.planning.plan import plan_sync
@@ -73,4 +75,37 @@ async def test_two_activations_that_need_the_list_of_their_connection_at_once_ag
         async with platform.unit_of_work() as session:
             states = [await session.get(Sync, one) for one in due]
         assert [one.state for one in states if one is not None] == ["pending", "pending"]
+        assert set(await lists(world)) == {"list"}
+
+
+async def test_the_id_of_a_list_is_kept_if_the_plan_is_cut_after_its_call(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the id, the next plan would create another list, or be refused because the list exists."""
+    made = asyncio.Event()
+    create = KlaviyoConnector.create_list
+
+    async def slow(self: KlaviyoConnector, name: str, reference: str) -> str:
+        found = await create(self, name, reference)
+        made.set()
+        await asyncio.sleep(0.1)  # the response is under way
+        return found
+
+    monkeypatch.setattr(KlaviyoConnector, "create_list", slow)
+    async with prepared(platform, KLAVIYO) as world:
+        hand = Hand(world.flow)
+        await activate(world)
+        await world.flow.supply(
+            {"profile_id": f"p{i}", "user_id": f"u{i}", "email": f"p{i}@example.com"}
+            for i in range(5)
+        )
+        await hand.once(tasks=(Task.RECOMPUTE,))
+        async with platform.unit_of_work() as session:
+            found = await find_due(session)
+        (due,) = [(one.space_id, one.subject_id) for one in found if one.task is Task.PLAN]
+        planning = asyncio.create_task(plan_sync(platform, *due, lane="test"))
+        await asyncio.wait_for(made.wait(), 20)
+        planning.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await planning
         assert set(await lists(world)) == {"list"}

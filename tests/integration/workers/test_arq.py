@@ -10,11 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from arq import create_pool
 from arq.worker import Worker, func
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.queue import QUEUE_NAME, Queue, Task, deserialize, redis_settings, serialize
-from workers.queue_loop import drain
+from workers.queue_loop import close, drain
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -61,6 +63,51 @@ class TestDrain:
         assert done == ["first"]
         assert await pool.zrange(QUEUE_NAME, 0, -1) == [b"second"]
         await worker.close()
+        await pool.aclose()
+
+    async def test_without_redis_the_other_jobs_have_their_time(
+        self, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They record their calls in PostgreSQL. A call that is cut is unknown, and may be repeated."""
+        started = {"first": asyncio.Event(), "second": asyncio.Event()}
+        release = {"first": asyncio.Event(), "second": asyncio.Event()}
+        done: list[str] = []
+
+        async def work(context: dict[str, Any], name: str) -> None:
+            started[name].set()
+            await release[name].wait()
+            done.append(name)
+
+        async def lost(*_: Any) -> None:
+            raise RedisConnectionError("Redis was stopped, too")
+
+        pool = await create_pool(redis_settings(redis_url), job_serializer=serialize)
+        worker = Worker(
+            functions=[func(cast("Any", work), name="work", keep_result=0)],
+            redis_settings=redis_settings(redis_url),
+            queue_name=QUEUE_NAME,
+            handle_signals=False,
+            poll_delay=0.05,
+            job_serializer=serialize,
+            job_deserializer=deserialize,
+        )
+        for name in started:
+            await pool.enqueue_job("work", name, _job_id=name, _queue_name=QUEUE_NAME)
+        running = asyncio.create_task(worker.async_run())
+        for event in started.values():
+            await asyncio.wait_for(event.wait(), 10)
+        monkeypatch.setattr(worker, "finish_job", lost)
+        draining = asyncio.create_task(drain(worker, running, timedelta(seconds=10)))
+        await asyncio.sleep(0.2)
+        release["first"].set()
+        await asyncio.sleep(0.2)
+        assert isinstance(running.exception(), RedisConnectionError)
+        assert not draining.done()
+        release["second"].set()
+        await asyncio.wait_for(draining, 5)
+        assert done == ["first", "second"]
+        await close(worker)
+        await pool.delete(QUEUE_NAME)
         await pool.aclose()
 
 

@@ -18,21 +18,24 @@ async def _waits_for_redis() -> None:
     await asyncio.Event().wait()
 
 
+@pytest.mark.parametrize("error", [ConnectionError("cut"), ValueError("not a job")])
 async def test_arq_starts_again_after_its_job_hung_in_redis(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """The main loop of arq loses Redis while a job waits for it: closing arq cancels the job."""
+    """The main loop of arq ends, for example because it loses Redis, while a job waits for it: closing arq cancels the job."""
     starts: list[Worker] = []
+    hung: list[asyncio.Task[None]] = []
     third = asyncio.Event()
 
     async def lose_redis(arq: Worker) -> None:
         starts.append(arq)
+        arq._pool = await create_pool(arq.redis_settings)
+        hung.append(asyncio.create_task(_waits_for_redis()))
+        arq.tasks["hung"] = hung[-1]
+        await asyncio.sleep(0)
         if len(starts) == 3:
             third.set()
-        arq._pool = await create_pool(arq.redis_settings)
-        arq.tasks["hung"] = asyncio.create_task(_waits_for_redis())
-        await asyncio.sleep(0)
-        raise ConnectionError("cut")
+        raise error
 
     monkeypatch.setattr(Worker, "async_run", lose_redis)
     monkeypatch.setattr(worker_settings, "FIRST_WAIT", 0.01)
@@ -42,7 +45,9 @@ async def test_arq_starts_again_after_its_job_hung_in_redis(
     )
     await asyncio.wait_for(third.wait(), 10)
     assert not supervisor.done()
+    assert all(job.cancelled() for job in hung[:2])
     stop.set()
+    hung[-1].cancel()  # or the stop would wait for it
     await asyncio.wait_for(supervisor, 10)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded.supervisor import Child, start_program
+from app.embedded import supervisor
+from app.embedded.supervisor import Child, Process, start_program
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -46,6 +48,29 @@ class TestChild:
             return child.pid != first
 
         wait_for(restarted)
+        child.wait_or_kill(time.monotonic())
+
+    def test_that_cannot_be_started_is_tried_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The other processes go on: without memory for a fork, the whole service would end."""
+        monkeypatch.setattr(supervisor, "START_AGAIN_WAIT", 0.05, raising=False)
+        starts: list[int] = []
+
+        def start() -> Process:
+            starts.append(1)
+            if len(starts) == 2:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            return start_program(["sleep", "60"] if len(starts) > 2 else ends_with(1), ENVIRONMENT)
+
+        child = Child("x", start)
+        child.start()
+        first = child.pid
+
+        def restarted() -> bool:
+            child.restart_if_ended()
+            return child.pid != first
+
+        wait_for(restarted)
+        assert len(starts) == 3
         child.wait_or_kill(time.monotonic())
 
     def test_that_keeps_ending_waits_longer(self) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,22 @@ class TestDeaths:
         assert not running_children()
 
 
+class TestThreads:
+    async def test_children_that_take_long_leave_the_threads_of_the_process_to_others(self) -> None:
+        """A machine with one processor has five: reads of slow databases would stop all deliveries."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        long = [asyncio.create_task(call(jobs.wait_long)) for _ in range(4)]
+        async with asyncio.timeout(10):
+            while len(running_children()) < 4:  # noqa: ASYNC110 - no event says so
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            assert await asyncio.to_thread(max, 1, 2) == 2
+        for task in long:
+            task.cancel()
+        await asyncio.gather(*long, return_exceptions=True)
+        assert not running_children()
+
+
 class TestEnds:
     async def test_the_deadline_kills_it(self) -> None:
         with pytest.raises(TimeoutError):
@@ -230,6 +247,23 @@ class TestEnds:
         for descriptor in (*given, ours.detach(), theirs.detach()):
             os.close(descriptor)
 
+    def test_a_start_without_a_descriptor_left_keeps_none(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pipe, made = os.pipe, list[tuple[int, int]]()
+
+        def once() -> tuple[int, int]:
+            if made:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            made.append(pipe())
+            return made[0]
+
+        before = descriptors()
+        monkeypatch.setattr(os, "pipe", once)
+        with pytest.raises(OSError, match="Too many open files"):
+            children.start_child(jobs.__name__)
+        assert descriptors() == before
+
     async def test_a_killed_template_is_started_again(self) -> None:
         assert await call(jobs.echo, 1) == 1
         process = children._TEMPLATE._process
@@ -271,6 +305,10 @@ def with_pidfd() -> tuple[children.Child, int]:
 def pidfds() -> set[int]:
     own = Path("/proc/self/fd")
     return {int(one.name) for one in own.iterdir() if "[pidfd]" in os.path.realpath(one)}
+
+
+def descriptors() -> set[str]:
+    return {one.name for one in Path("/proc/self/fd").iterdir()}
 
 
 def threads_of(pid: int) -> int:

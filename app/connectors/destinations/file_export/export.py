@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections import Counter
@@ -20,6 +21,7 @@ from app.connectors.destinations.file_export.rows import make_columns, values_of
 from app.connectors.destinations.file_export.targets import Target
 from app.connectors.destinations.file_export.writers import Writer, digest_of, open_writer
 from app.core.clock import to_wire
+from app.core.threads import in_thread
 
 MANIFEST = ".manifest.json"
 
@@ -59,17 +61,17 @@ class Export:
 
     async def _write(self, folder: Path, chunks: AsyncIterator[Sequence[Delivery]]) -> Path:
         part = folder / "rows.part"
-        writer = await asyncio.to_thread(
-            open_writer, part, self._options, self._columns, self._facts()
-        )
+        writer = await in_thread(open_writer, part, self._options, self._columns, self._facts())
         try:
             async for chunk in chunks:
                 if chunk:
-                    await asyncio.to_thread(self._write_chunk, writer, chunk)
+                    await in_thread(self._write_chunk, writer, chunk)
         except BaseException as error:
-            await asyncio.to_thread(writer.__exit__, type(error), error, None)
+            # The first error counts, not that of a file that cannot be closed.
+            with contextlib.suppress(OSError, ValueError, pa.ArrowException):
+                await in_thread(writer.__exit__, type(error), error, None)
             raise
-        await asyncio.to_thread(writer.__exit__, None, None, None)
+        await in_thread(writer.__exit__, None, None, None)
         self._changed_cells = writer.changed_cells
         return await asyncio.to_thread(part.rename, folder / file_name(self._options, self._call))
 

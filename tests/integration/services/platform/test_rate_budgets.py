@@ -134,3 +134,14 @@ class TestToldWindow:
 
     async def test_who_tells_nothing_is_not_listened_to(self, account: Account) -> None:
         assert await account.call(method="GET") is None
+
+
+async def test_a_short_pause_does_not_end_a_longer_one(budgets: Budgets) -> None:
+    """Of two calls at once, one hears that the minute is used up, the other one that the second is."""
+    account = Account(budgets)
+    await budgets.pause("dst_1", MINUTE)
+    await budgets.pause("dst_1", timedelta(seconds=1))
+    with pytest.raises(BudgetSpent) as refused:
+        await account.call()
+    assert refused.value.retry_after is not None
+    assert refused.value.retry_after > timedelta(seconds=50)

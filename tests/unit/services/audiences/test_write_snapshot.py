@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from app.core.objects import StoreAway
 from app.services.audiences.definition_rows import Reading
 from app.services.audiences.write_snapshot import Computed, Work, compute_snapshot
 from app.services.platform.platform import Platform
@@ -109,6 +110,27 @@ async def test_many_deltas_become_one_base(local: Platform, tmp_path: Path) -> N
 async def test_scratch_files_are_removed(local: Platform, tmp_path: Path) -> None:
     computed = await uploaded(local, tmp_path, range(4))
     await patched(local, current(computed), ([member(5)], ["p0"]))
+    assert [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == []
+
+
+async def test_a_base_that_cannot_be_stored_leaves_no_scratch_file(
+    local: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is tried again and again: each try would leave a whole membership."""
+    before = current(await uploaded(local, tmp_path, range(4)))
+    manifest = Manifest.from_json(before.manifest)
+    first = await patched(local, before, ([member(5)], []))
+    before.manifest = Manifest(manifest.base, first.manifest.deltas * 16).to_json()
+    put = local.objects.put
+
+    async def full(path: Path, key: str) -> tuple[str, int]:
+        if "/base-" in key:
+            raise StoreAway("the bucket is full")
+        return await put(path, key)
+
+    monkeypatch.setattr(local.objects, "put", full)
+    with pytest.raises(StoreAway):
+        await patched(local, before, ([member(6)], ["p0"]))
     assert [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == []
 
 

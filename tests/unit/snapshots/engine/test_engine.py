@@ -198,6 +198,50 @@ async def test_a_cancelled_task_ends_its_query_and_its_thread(engine: Engine) ->
     assert await engine.run(number, 1) == 2
 
 
+class Guarded:
+    """An instance and its cursor, which notes if it is closed while a thread uses it: the library would crash the process."""
+
+    def __init__(self) -> None:
+        self.begun, self.release = threading.Event(), threading.Event()
+        self.is_used = self.was_closed_in_use = False
+
+    def cursor(self) -> Guarded:
+        return self
+
+    def execute(self, _: str) -> None:
+        self.is_used = True
+        self.begun.set()
+        self.release.wait(10)
+        self.is_used = False
+
+    def interrupt(self) -> None:
+        self.release.set()
+
+    def close(self) -> None:
+        self.was_closed_in_use |= self.is_used
+        self.release.set()
+
+    def __enter__(self) -> Guarded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+async def test_a_cancelled_change_of_the_memory_closes_no_cursor_that_a_thread_uses(
+    engine: Engine,
+) -> None:
+    guarded = Guarded()
+    engine._opened = guarded  # type: ignore[assignment]
+    change = asyncio.create_task(engine._limit("1GB"))
+    await asyncio.to_thread(guarded.begun.wait, 10)
+    change.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await change
+    engine._opened = None
+    assert not guarded.was_closed_in_use
+
+
 async def test_sql_reaches_only_its_folders(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "readable").mkdir()
     (tmp_path / "readable" / "x.csv").write_text("a\n1\n")
