@@ -30,7 +30,7 @@ async def test_the_collector_works_beside_the_sweep(platform: Platform) -> None:
     settings = platform.settings.model_copy(update={"orphan_age": timedelta(0)})
     path = platform.engine.scratch_file(".txt")
     path.write_text("nobody names it")
-    await platform.objects.put(path, f"orphans/{new_id('f')}")
+    await platform.objects.put(path, new_id("f"))
     young = dataclasses.replace(platform, settings=settings)
     stop = asyncio.Event()
     process = WorkerProcess(young, stop)
@@ -43,7 +43,7 @@ async def test_the_collector_works_beside_the_sweep(platform: Platform) -> None:
 
 
 async def _is_empty(platform: Platform) -> bool:
-    return not [key async for key, _, _ in platform.objects.list("orphans/")]
+    return not [key async for key, _, _ in platform.objects.list()]
 
 
 async def test_jobs_of_one_kind_take_no_slots_of_another(platform: Platform) -> None:
