@@ -23,6 +23,7 @@ from app.snapshots.engine.plan_values import Cut, Cuts, PlannedChange, PlanStats
 from app.snapshots.engine.ranges import (
     RANGE_ROWS,
     KeyRange,
+    footers_kept,
     key_ranges,
     range_number,
     row_group_weights,
@@ -86,6 +87,7 @@ __all__ = [
     "fetch_one",
     "fetch_values",
     "file_version",
+    "footers_kept",
     "format_metadata",
     "has_refused_key",
     "is_lasting_fault",

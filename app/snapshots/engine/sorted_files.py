@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.snapshots.engine.ranges import KeyRange
+from app.snapshots.engine.ranges import KeyRange, footers_kept
 from app.snapshots.engine.sql import ROW_GROUP, Cursor
 
 
@@ -31,17 +31,18 @@ def write_sorted(
     """
     written, writer = 0, None
     try:
-        for span in ranges:
-            reader = cursor.sql(query(span)).to_arrow_reader(ROW_GROUP)
-            if writer is None:
-                schema = pick(reader.schema.empty_table()).schema
-                writer = _open(out, schema.with_metadata(dict(metadata or {})), repetitive)
-            for batch in reader:
-                rows = pick(pa.Table.from_batches([batch])).replace_schema_metadata(
-                    dict(metadata or {})
-                )
-                writer.write_table(rows, row_group_size=ROW_GROUP)
-                written += len(rows)
+        with footers_kept(cursor, ranges):
+            for span in ranges:
+                reader = cursor.sql(query(span)).to_arrow_reader(ROW_GROUP)
+                if writer is None:
+                    schema = pick(reader.schema.empty_table()).schema
+                    writer = _open(out, schema.with_metadata(dict(metadata or {})), repetitive)
+                for batch in reader:
+                    rows = pick(pa.Table.from_batches([batch])).replace_schema_metadata(
+                        dict(metadata or {})
+                    )
+                    writer.write_table(rows, row_group_size=ROW_GROUP)
+                    written += len(rows)
     finally:
         if writer is not None:
             writer.close()

@@ -19,6 +19,7 @@ from app.snapshots.engine import (
     Upload,
     copy_to,
     fetch_one,
+    footers_kept,
     format_metadata,
     key_ranges,
     row_group_weights,
@@ -109,13 +110,17 @@ def compare_members(cursor: Cursor, old: LocalManifest | None, new: LocalManifes
     before, stayed = count_members(cursor, old), 0
     sides = [members_relation(cursor, one).sql for one in (new, old)]
     weights = [row_group_weights((*one.base, *one.deltas), "member_id") for one in (new, old)]
-    for span in key_ranges(weights):
-        ids = [
-            f"(SELECT member_id FROM {side} AS members WHERE {span.holds('member_id')})"
-            for side in sides
-        ]
-        both = f"SELECT count(*) FROM {ids[0]} AS new SEMI JOIN {ids[1]} AS old USING (member_id)"
-        stayed += fetch_one(cursor, both)[0]
+    ranges = key_ranges(weights)
+    with footers_kept(cursor, ranges):
+        for span in ranges:
+            ids = [
+                f"(SELECT member_id FROM {side} AS members WHERE {span.holds('member_id')})"
+                for side in sides
+            ]
+            both = (
+                f"SELECT count(*) FROM {ids[0]} AS new SEMI JOIN {ids[1]} AS old USING (member_id)"
+            )
+            stayed += fetch_one(cursor, both)[0]
     return Comparison(after - stayed, before - stayed, after)
 
 

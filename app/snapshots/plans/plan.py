@@ -21,6 +21,7 @@ from app.snapshots.engine import (
     PlanSpec,
     PlanStats,
     fetch_one,
+    footers_kept,
     parquet_relation,
 )
 from app.snapshots.holdings import (
@@ -91,8 +92,7 @@ def write_plan(
         sides = _sides(cursor, spec, wanted, holdings, retried, holders, counted.members)
         alone = not (sharers or holders or retried)
         compared = touched_sides(cursor, spec, sides, wanted, agreed if alone else None)
-        for part, span in enumerate(compared.ranges):
-            _decide(cursor, spec, compared, part, span)
+        _decide_all(cursor, spec, compared)
         kept = withhold(cursor, spec, sides, sharers, withheld)
         silenced = silence_exits(cursor, sides, lacks_list)
         counts = count_decisions(cursor)
@@ -155,6 +155,12 @@ def _has_refusals(cursor: Cursor, spec: PlanSpec, holdings: LocalManifest) -> bo
         return True
     query = f"SELECT count(fp1_refused) FROM {holdings_relation(holdings)} AS rows"
     return bool(fetch_one(cursor, query)[0])
+
+
+def _decide_all(cursor: Cursor, spec: PlanSpec, sides: Sides) -> None:
+    with footers_kept(cursor, sides.ranges):
+        for part, span in enumerate(sides.ranges):
+            _decide(cursor, spec, sides, part, span)
 
 
 def _decide(cursor: Cursor, spec: PlanSpec, sides: Sides, part: int, span: KeyRange) -> None:
