@@ -9,10 +9,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.config import Settings
+from app.core.logging import get_logger
 from app.storage.engine import open_migration_engine
 from app.storage.models import Base
 
 LOCK_KEY = 4_771_002  # any constant; processes that migrate this database wait for its lock
+log = get_logger(__name__)
+
 WAIT = 0.5  # seconds between two tries to take it
 
 
@@ -41,8 +44,12 @@ def _migrate(connection: Connection) -> None:
 async def _take_turn(connection: AsyncConnection) -> None:
     """Take the lock in a transaction of this connection. Between two tries it has none, as a pooler may have few connections."""
     take = text(f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})")
+    is_told = False
     while not await connection.scalar(take):
         await connection.rollback()
+        if not is_told:
+            log.warning("migration_waits", reason="another process migrates this database")
+            is_told = True
         await asyncio.sleep(WAIT)
 
 

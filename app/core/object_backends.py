@@ -64,7 +64,8 @@ class LocalFolder:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self._root = root.resolve()
-        self._had_files = not self._is_empty()
+        # Folders, because a process that starts at the same moment writes a file to try the store out.
+        self._had_files = any(path.is_dir() for path in self._root.iterdir())
 
     def _path(self, key: str) -> Path:
         path = (self._root / key).resolve()

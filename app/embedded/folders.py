@@ -161,8 +161,9 @@ def _refuse_copy(data_dir: Path, home: Path) -> None:
     original = Path(owner.read_text(encoding="utf-8").strip()) if owner.exists() else data_dir
     if original != data_dir and _names(original, home) and not original.samefile(data_dir):
         raise FolderNotUsable(
-            f"The folder {data_dir} is a copy of {original}: both say that the servers' data is in {home}, so they would use "
-            f"one database. Copy {home} too, as its owner, and write the name of the copy into {data_dir / POINTER}."
+            f"The folders {data_dir} and {original} both say that the servers' data is in {home}, so they would use one database. One "
+            f"of them is a copy. If that is {data_dir}, copy {home} too, as its owner, and write the name of the copy into "
+            f"{data_dir / POINTER}. If it is {original}, delete {original / POINTER}."
         )
     if original != data_dir or not owner.exists():
         write_atomically(owner, f"{data_dir}\n")

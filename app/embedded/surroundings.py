@@ -51,14 +51,17 @@ def check_names() -> None:
 
 
 def check_files(settings: Settings, named: Sequence[str]) -> None:
-    """Check that the object store has at least one of the files that the database names, if it names any. Raises StoreUnusable.
+    """Log an error if the object store has none of some files that the database names: it may be another store, or another folder.
 
-    Otherwise it is another store, or another folder. Each plan and run would fail, and new files would be stored there.
+    The service starts all the same, because a store can be lost for good. Raises StoreUnusable if it does not respond.
     """
     if named and not asyncio.run(_has_one(settings, named)):
-        raise StoreUnusable(
-            f"The object store {_place(settings)} has none of the files that the database names, such as {named[0]}. Check "
-            "STORAGE_URL, or the folder with the data. If the store was moved, copy its files first."
+        log.error(
+            "store_lacks_files",
+            store=_place(settings),
+            missing=len(named),
+            example=named[0],
+            advice="check STORAGE_URL, or the folder with the data; if the store was moved, stop, and copy its files first",
         )
 
 

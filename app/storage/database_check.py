@@ -34,10 +34,12 @@ _TABLES = """
     FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname = ANY($1)
     ORDER BY relname
 """
-#: Keys of files of the newest snapshots, and of some holdings
+#: Keys of files of the newest and the oldest snapshots, and of some holdings
 _FILES = """
     SELECT DISTINCT file ->> 'key' FROM (
         (SELECT manifest FROM snapshot ORDER BY created_at DESC LIMIT 10)
+        UNION ALL
+        (SELECT manifest FROM snapshot ORDER BY created_at LIMIT 10)
         UNION ALL
         (SELECT holdings FROM activation WHERE holdings IS NOT NULL ORDER BY updated_at DESC LIMIT 10)
     ) AS named (manifest), jsonb_array_elements((manifest -> 'base') || (manifest -> 'deltas')) AS file

@@ -48,7 +48,8 @@ def _lock_of(folder: Path) -> Path:
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    _lock_of(folder).unlink(missing_ok=True)
+    with suppress(OSError):  # there is none, or it is another account's
+        _lock_of(folder).unlink()
 
 
 def _left_behind(cache: Path, parent: Path) -> Iterator[Path]:
@@ -63,7 +64,7 @@ def _left_behind(cache: Path, parent: Path) -> Iterator[Path]:
 def _is_in_use(folder: Path) -> bool:
     try:
         lock = os.open(_lock_of(folder), os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:  # of an earlier version
+    except OSError:  # of an earlier version, or of another account
         return _may_be_in_use(folder)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

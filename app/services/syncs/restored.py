@@ -22,6 +22,7 @@ PAGE = 500
 #: More syncs than an activation can have in a second. Those after the backup are not known, but their numbers were sent.
 SYNCS_PER_SECOND = 10
 LEAST = 1_000
+MOST = 100_000_000  # receivers may keep numbers of 32 bits
 _REASON = "The service was restored from a backup; a resync follows."
 
 
@@ -65,7 +66,8 @@ async def _begin(session: AsyncSession, space_id: str, activation_id: str) -> bo
         space_id, activation_id, lock="update"
     )
     passed = await RestoreQueries(session).since_last_sync(activation)
-    activation.sync_number += max(LEAST, SYNCS_PER_SECOND * int(passed.total_seconds()))
+    jump = max(LEAST, SYNCS_PER_SECOND * int(passed.total_seconds()))
+    activation.sync_number += min(jump, MOST)
     if activation.baseline_wanted:
         return None  # nothing was sent yet: the members of this moment count as already there
     await close_open(session, activation, closing=SyncState.CANCELLED, reason=_REASON)

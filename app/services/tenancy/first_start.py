@@ -87,7 +87,10 @@ async def _check_keys(session: AsyncSession, keyring: Keyring) -> None:
     _check_pepper(checks, keyring, known.pop(_PEPPER, None))
     for key_id, sealed in known.items():
         if key_id in keyring.key_ids and not _opens(keyring, key_id, sealed):
-            raise KeyringError(f"the encryption key {key_id!r} is not the one of this database")
+            raise KeyringError(
+                f"the encryption key {key_id!r} is not the one of this database. If the process that started with it first had a wrong "
+                "one, and nothing was stored since then, delete its row of the table encryption_check"
+            )
     if known and not set(known) & set(keyring.key_ids):
         raise KeyringError(
             f"none of the keys of this database ({', '.join(sorted(known))}) is in ACTIVATIONS_ENCRYPTION_KEYS"
@@ -114,7 +117,8 @@ def _check_pepper(
     elif signed != mine:
         raise KeyringError(
             "ACTIVATIONS_TOKEN_PEPPER is not the one of this database: no token would be valid, and erased persons would not be "
-            f"refused. If it is lost, delete the row {_PEPPER} of the table encryption_check, start, and create new tokens"
+            f"refused. If the process that started first had a wrong one, delete the row {_PEPPER} of the table encryption_check and "
+            "start with the right one; tokens stay valid. If it is lost, do the same, and create new tokens"
         )
 
 
