@@ -180,6 +180,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "place": "the service",
         "file-source": "the service",
         "bootstrap": "the first start",
+        "restore": "the command after a restore",
         "command line": "the command line",
     },
     "run_kind": {

@@ -57,7 +57,11 @@ async def run_in_thread(job: Job, use: Callable[[Child], T], *, deadline: timede
 async def _run_once(job: Job, use: Callable[[Child], T], end: float) -> T:
     """Run a job in one child until ``end`` on the clock of the event loop."""
     child = await _started(job)
-    work = _in_own_thread(use, child)
+    try:
+        work = _in_own_thread(use, child)
+    except BaseException:  # no thread can be started
+        await asyncio.shield(asyncio.to_thread(child.close))
+        raise
     try:
         async with asyncio.timeout_at(end):
             return await asyncio.shield(work)

@@ -20,10 +20,17 @@ from app.connectors.destinations.klaviyo.client import (
     unknown_list,
 )
 from app.connectors.destinations.klaviyo.first_alone import find_firsts
-from app.connectors.destinations.klaviyo.import_jobs import DUPLICATE, JOBS, ImportJob
+from app.connectors.destinations.klaviyo.import_jobs import JOBS, ImportJob
 from app.connectors.destinations.klaviyo.payloads import Profile
 from app.connectors.destinations.klaviyo.progress import LONGEST_WAIT, Progress
-from app.connectors.destinations.klaviyo.refused_fields import leave_out, remaining
+from app.connectors.destinations.klaviyo.refused_fields import (
+    is_duplicate,
+    leave_out,
+    names_a_field,
+    remaining,
+    said_of,
+    words_of,
+)
 from app.connectors.errors import Throttled
 
 JOB_ROWS = 10_000
@@ -135,8 +142,7 @@ class Additions:
 
     def _rows_of_job(self, progress: Progress) -> list[Profile]:
         if progress.is_again:
-            chosen = set(progress.span)
-            return [self._again(progress, row) for row in self._profiles if row.index in chosen]
+            return self._again(progress, progress.span)
         first, end = progress.span
         return [
             row
@@ -179,7 +185,7 @@ class Additions:
                     progress.leave_unknown(profile.index, error.message)
                 return progress.pending(0)
             if progress.is_again:
-                progress.again, progress.is_again = span, False
+                progress.again, progress.is_again = [*span, *progress.again], False
             else:
                 progress.queue = [span, *(progress.queue or [])]
             return progress.pending(again.check_after.total_seconds())
@@ -203,13 +209,10 @@ class Additions:
         named = profile_faults(error.faults, len(part))
         span = [part[0].index, part[-1].index + 1]
         if named:
-            for number, fault in named.items():
-                refusal = Refusal(fault.code, fault.detail, fault.pointer)
-                if leave_out(progress, part[number], refusal) is None:
-                    progress.reject(part[number].index, refusal)
+            _refuse(progress, part, error)
             progress.queue = [span, *queue]
         elif len(part) == 1:
-            progress.suspect(part[0].index, _words_of(error))
+            progress.suspect(part[0].index, words_of(error))
         else:
             middle = part[len(part) // 2].index
             progress.queue = [*queue, [span[0], middle], [middle, span[1]]]
@@ -220,23 +223,28 @@ class Additions:
 
     async def _send_again(self, progress: Progress) -> Receipts | Pending:
         """Send members again: without a refused field, or with the key alone if other identifiers belong to other profiles."""
-        if not progress.again:
+        chosen = self._again(progress, progress.again)
+        if 0 < len(chosen) <= FEW:
+            return await self._one_by_one(progress, chosen)
+        rows = [row for row in chosen if not progress.is_settled(row.index)]
+        if not rows:
             return progress.receipts(self._skipped)
-        chosen = set(progress.again)
-        rows = [self._again(progress, row) for row in self._profiles if row.index in chosen]
-        if len(rows) <= FEW:
-            return await self._one_by_one(progress, rows)
-        span, progress.again, progress.is_again = progress.again, [], True
+        part = payloads.cut(rows, progress.rows or self._rows)
+        progress.again, progress.is_again = [row.index for row in rows[len(part) :]], True
         try:
-            return await self._start_job(progress, rows, span)
+            return await self._start_job(progress, part, [row.index for row in part])
         except KlaviyoRefusal as error:
-            for index in span:  # with the reason of the first refusal
-                code, message, pointer = progress.notes.get(str(index)) or _said_of(error)
-                progress.reject(index, Refusal(str(code), str(message), pointer))
-            return progress.receipts(self._skipped)
+            progress.again, progress.is_again = [row.index for row in rows], False
+            if isinstance(error, KlaviyoTooLarge) and len(part) > 1:
+                progress.rows = max(1, len(part) // 2)
+            else:
+                _refuse(progress, part, error)
+            return progress.pending(0)
 
-    def _again(self, progress: Progress, row: Profile) -> Profile:
-        return row if row.index in progress.whole else row.alone()
+    def _again(self, progress: Progress, indexes: Sequence[int]) -> list[Profile]:
+        chosen, whole = set(indexes), set(progress.whole)
+        rows = [row for row in self._profiles if row.index in chosen]
+        return [row if row.index in whole else row.alone() for row in rows]
 
     # Single calls
 
@@ -335,16 +343,16 @@ class Additions:
         except (KlaviyoNotFound, KlaviyoTooLarge):
             raise
         except KlaviyoRefusal as error:
-            if _is_duplicate(error) and profile.has_others:
-                progress.note(profile.index, _words_of(error), profile.identity_alone)
+            if is_duplicate(error) and profile.has_others:
+                progress.note(profile.index, words_of(error), profile.identity_alone)
                 return await self._write(progress, profile.alone())
-            rest = leave_out(progress, profile, _words_of(error))
+            rest = leave_out(progress, profile, words_of(error))
             if rest is not None:
                 return await self._write(progress, rest)
-            if _is_duplicate(error) or _names_a_field(error):
-                progress.reject(profile.index, _words_of(error))
+            if is_duplicate(error) or names_a_field(error):
+                progress.reject(profile.index, words_of(error))
             else:
-                progress.suspect(profile.index, _words_of(error))
+                progress.suspect(profile.index, words_of(error))
         else:
             progress.found_out(profile.index, profile.carried(written.get("attributes")))
             progress.passed = True
@@ -372,21 +380,17 @@ class Additions:
         return data_of(answer)
 
 
-def _is_duplicate(error: KlaviyoRefusal) -> bool:
-    return any(fault.code == DUPLICATE for fault in error.faults)
-
-
-def _names_a_field(error: KlaviyoRefusal) -> bool:
-    return any((fault.pointer or "").startswith("/data/attributes") for fault in error.faults)
-
-
-def _words_of(error: KlaviyoRefusal) -> Refusal:
-    if not error.faults:
-        return Refusal("refused", error.message)
-    fault = error.faults[0]
-    return Refusal(fault.code, fault.detail, fault.pointer)
-
-
-def _said_of(error: KlaviyoRefusal) -> tuple[str, str, str | None]:
-    words = _words_of(error)
-    return words.code, words.message, words.pointer
+def _refuse(progress: Progress, part: Sequence[Profile], error: KlaviyoRefusal) -> None:
+    """Reject the profiles that a refusal names, or leave the named fields out; all of them if it names none."""
+    named = profile_faults(error.faults, len(part))
+    if not named:
+        for row in part:  # with the reason of the first refusal
+            code, message, pointer = progress.notes.get(str(row.index)) or said_of(error)
+            is_left = row.index in progress.whole
+            progress.reject(
+                row.index, words_of(error) if is_left else Refusal(str(code), str(message), pointer)
+            )
+    for number, fault in named.items():
+        refusal = Refusal(fault.code, fault.detail, fault.pointer)
+        if leave_out(progress, part[number], refusal) is None:
+            progress.reject(part[number].index, refusal)

@@ -254,6 +254,7 @@ def _pointer(source: Any) -> str | None:
     return pointer if isinstance(pointer, str) else None
 
 
+DUPLICATE = "duplicate_profile"  # the code of a fault: another profile has one of the identifiers
 _PROFILE_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(?:/|$)")
 _MEMBER_POINTER = re.compile(r"/data/(\d+)(?:/|$)")
 

@@ -9,6 +9,7 @@ from app.connectors.answers import printable
 from app.connectors.base import Pending, Refusal
 from app.connectors.destinations.klaviyo import payloads
 from app.connectors.destinations.klaviyo.client import (
+    DUPLICATE,
     PAGE,
     KlaviyoClient,
     KlaviyoNotFound,
@@ -21,7 +22,6 @@ from app.connectors.destinations.klaviyo.refused_fields import leave_out
 from app.connectors.errors import ConfigurationRejected, ConnectorError, Throttled
 
 JOBS = "/api/profile-bulk-import-jobs"
-DUPLICATE = "duplicate_profile"
 #: The profiles of a confirmed job are read for their ids up to this number: exits need not be searched for then.
 MOST_IDS = 1_000
 _RESTARTS = 3
@@ -108,7 +108,7 @@ class ImportJob:
         if progress.restarts > _RESTARTS:
             raise ConfigurationRejected(why)
         if progress.is_again:
-            progress.again = [row.index for row in self._rows]
+            progress.again = sorted({*progress.again, *(row.index for row in self._rows)})
         else:
             progress.queue = [progress.span, *(progress.queue or [])]
         self._forget()
@@ -208,7 +208,9 @@ class ImportJob:
     def _note_error(self, row: Profile, refusal: Refusal) -> None:
         progress = self._progress
         progress.failed.append(row.index)
-        if refusal.code == DUPLICATE and row.has_others and not progress.is_again:
+        may_conflict = not progress.is_again or row.index in progress.whole
+        if refusal.code == DUPLICATE and row.has_others and may_conflict:
+            progress.whole = [index for index in progress.whole if index != row.index]
             progress.again = sorted({*progress.again, row.index})
             progress.note(row.index, refusal, row.identity_alone)
         elif leave_out(progress, row, refusal) is not None:

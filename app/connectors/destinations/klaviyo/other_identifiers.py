@@ -63,9 +63,9 @@ class OtherIdentifiers:
         https://help.klaviyo.com/hc/en-us/articles/48274807144475. Its main address may be that of another member.
         """
         rows = self._call.place_rows
-        if not profiles or rows is None:
-            return []
         found = {str(one["id"]): _identifiers(one.get("attributes") or {}) for one in profiles}
+        if rows is None or not found:
+            return list(found)
         carriers = await rows.carriers({one for many in found.values() for one in many})
         leaving = {(delivery.key_type, delivery.key) for delivery in self._deliveries}
         return [

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from app.connectors.base import Refusal
+from app.connectors.destinations.klaviyo.client import DUPLICATE, KlaviyoRefusal
 from app.connectors.destinations.klaviyo.payloads import IDENTITY, Profile, field_parts
 from app.connectors.destinations.klaviyo.progress import Progress
 
@@ -46,3 +47,27 @@ def refused_field(profile: Profile, pointer: str | None) -> str | None:
 def remaining(progress: Progress, profiles: Iterable[Profile]) -> list[Profile]:
     """Return profiles without the fields that were left out before."""
     return [profile.without(progress.left_out.get(str(profile.index), ())) for profile in profiles]
+
+
+def is_duplicate(error: KlaviyoRefusal) -> bool:
+    """Return whether another profile has one of the identifiers."""
+    return any(fault.code == DUPLICATE for fault in error.faults)
+
+
+def names_a_field(error: KlaviyoRefusal) -> bool:
+    """Return whether a refusal points to a field of the one profile that was sent."""
+    return any((fault.pointer or "").startswith("/data/attributes") for fault in error.faults)
+
+
+def words_of(error: KlaviyoRefusal) -> Refusal:
+    """Return the first fault of a refusal."""
+    if not error.faults:
+        return Refusal("refused", error.message)
+    fault = error.faults[0]
+    return Refusal(fault.code, fault.detail, fault.pointer)
+
+
+def said_of(error: KlaviyoRefusal) -> tuple[str, str, str | None]:
+    """Return code, message and pointer of the first fault of a refusal."""
+    words = words_of(error)
+    return words.code, words.message, words.pointer

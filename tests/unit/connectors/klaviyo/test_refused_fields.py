@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from app.connectors.base import Delivery
+from app.connectors.destinations.klaviyo import payloads
 from app.sandbox.server import Request, Response
 from tests.unit.connectors.klaviyo.test_connector import LIST, World, list_call, people, person
 from tests.unit.connectors.klaviyo.test_import_jobs import JOBS, Bent, import_error, world
@@ -178,3 +179,69 @@ async def test_an_error_of_the_import_that_points_to_a_field(world: World) -> No
     found = world.partner.account.find("external_id", "u7")
     assert found is not None
     assert "location" not in found.attributes
+
+
+async def test_of_many_that_are_sent_again_one_may_still_be_a_duplicate(world: World) -> None:
+    """Klaviyo names the refused number first, and the conflict of the address only when the number is gone."""
+    assert isinstance(world.partner, Bent)
+    world.partner.account.upsert({"email": "p7@example.com"})
+    world.partner.account.upsert({"external_id": "u7"})
+    rows, errors = [], []
+    for number in range(12):
+        phone = f"+1500555{number:04}"
+        world.partner.refused[phone] = "not taken"
+        identifiers = {
+            "email": f"p{number}@example.com",
+            "external_id": f"u{number}",
+            "phone_number": phone,
+        }
+        rows.append(
+            person(number, key_type="external_id", key=f"u{number}", identifiers=identifiers)
+        )
+        error = import_error({"external_id": f"u{number}"})["data"][0]
+        error["attributes"]["source"] = {"pointer": "/data/attributes/phone_number"}
+        errors.append(error)
+    page = {**import_error({}), "data": errors}
+    world.partner.once("GET", f"{JOBS}/[^/]+/import-errors", 200, page)
+    receipts = await world.run(list_call(), rows)
+    assert (receipts.rejected, receipts.unknown) == ({}, {})
+    assert world.calls()[f"POST {JOBS}"] == 2
+    members = world.partner.members(LIST) or ()
+    assert {one["external_id"] for one in members} == {f"u{number}" for number in range(12)}
+    assert receipts.identities[7] == {"external_id": "u7"}
+
+
+async def test_many_that_are_sent_again_are_cut_into_jobs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them is far below the limit, and all together are not."""
+    assert isinstance(world.partner, Bent)
+    monkeypatch.setattr(payloads, "BODY_BYTES", 20_000)
+    filling = {"properties": {"text": "x" * 900}}
+    rows = [person(number, fields={**filling, "title": "bad"}) for number in range(60)]
+    errors = []
+    for number in range(60):
+        world.partner.refused[f"p{number}@example.com"] = "not taken"
+        error = import_error({"email": f"p{number}@example.com"})["data"][0]
+        error["attributes"]["source"] = {"pointer": "/data/attributes/title"}
+        errors.append(error)
+
+    def answer(request: Request) -> Response | None:
+        if request.method == "POST" and request.path == JOBS:
+            sizes.append(len(request.body))
+            profiles = json.loads(request.body)["data"]["attributes"]["profiles"]["data"]
+            if any("title" not in one["attributes"] for one in profiles):
+                refused.clear()
+        return None
+
+    sizes: list[int] = []
+    refused = world.partner.refused
+    world.partner.rules.append(answer)
+    page = {**import_error({}), "data": errors}
+    for _ in range(4):
+        world.partner.once("GET", f"{JOBS}/[^/]+/import-errors", 200, page)
+    receipts = await world.run(list_call(), rows)
+    assert (receipts.rejected, receipts.unknown) == ({}, {})
+    assert len(world.emails()) == 60
+    assert max(sizes) < 25_000
+    assert {note.code for note in receipts.notes.values()} == {"field_left_out"}
