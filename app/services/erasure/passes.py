@@ -183,6 +183,7 @@ async def _pass(platform: Platform, work: Work) -> dict[str, list[str]]:
         ]
         activations = await queries.activations(erasure.space_id)
         at_begin = set(await queries.open_work(erasure.space_id, besides=erasure.id))
+        await _note_readers(session, erasure, at_begin)
     await rewriting.inputs()
     await erase_left_changes(platform, erasure.space_id, person, work.tally)
     await rewriting.datasets()
@@ -209,6 +210,13 @@ async def _pass(platform: Platform, work: Work) -> dict[str, list[str]]:
     if readers or pins:
         work.waits.append({"reason": Awaited.READER.value, "readers": sorted(readers)})
     return pins
+
+
+async def _note_readers(session: AsyncSession, erasure: Erasure, readers: set[str]) -> None:
+    """Record the work that may read the person now. A pass that is cut has changed files, in which the next one finds nothing."""
+    waits = [{"reason": Awaited.READER.value, "readers": sorted(readers)}] if readers else []
+    if not await ErasureRepository(session).fenced(erasure, waits=waits):
+        raise LeaseLost
 
 
 async def _readers(platform: Platform, work: Work, at_begin: set[str]) -> set[str]:

@@ -39,6 +39,21 @@ async def own_pass(flow: Flow, erasure_id: str) -> Erasure:
     return await state_of(flow, erasure_id)
 
 
+async def preview_begins(flow: Flow) -> None:
+    """Let a preview be at work, which may have read any person."""
+    await flow.platform.hot.execute(
+        "INSERT INTO audience_preview (space_id, id, audience_type, query, options, status, attempts, created_at, lease_until)"
+        " VALUES ($1, 'pre_1', 'USERS', 'SELECT 1', '{}', 'RUNNING', 1, clock_timestamp(), clock_timestamp() + interval '1 hour')",
+        flow.space_id,
+    )
+
+
+async def preview_ends(flow: Flow) -> None:
+    await flow.platform.hot.execute(
+        "UPDATE audience_preview SET status = 'COMPLETED', lease_until = NULL"
+    )
+
+
 async def test_a_slow_one_does_not_bring_back_the_person_of_another(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,20 +104,43 @@ async def test_a_reader_that_ends_during_a_pass_is_waited_for(
         " jsonb_build_array('pre_1', 'pre_2')))  WHERE id = $1",
         ada,
     )
-    await flow.platform.hot.execute(
-        "INSERT INTO audience_preview (space_id, id, audience_type, query, options, status, attempts, created_at, lease_until)"
-        " VALUES ($1, 'pre_1', 'USERS', 'SELECT 1', '{}', 'RUNNING', 1, clock_timestamp(), clock_timestamp() + interval '1 hour')",
-        flow.space_id,
-    )
+    await preview_begins(flow)
     rewrite = exports.rewrite_exports
 
     async def behind(*arguments: object) -> None:
         await rewrite(*arguments)  # type: ignore[arg-type]
-        await flow.platform.hot.execute(
-            "UPDATE audience_preview SET status = 'COMPLETED', lease_until = NULL"
-        )
+        await preview_ends(flow)
 
     with monkeypatch.context() as patched:
         patched.setattr("app.services.erasure.passes.rewrite_exports", behind)
         assert (await own_pass(flow, ada)).state != "complete"
+    assert (await carried_out(flow, ada)).state == "complete"
+
+
+async def test_a_pass_that_is_cut_leaves_its_readers_to_the_next_one(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has changed the files, so the next one finds nothing; what has read them before may still write."""
+    await flow.use_account("file-download", {})
+    activation = await flow.activate(connectionSettings={"format": "csv"})
+    await flow.upload([ADA, GRACE])
+    await flow.quiet(activation)
+    (exported,) = (file for file in files_of(flow) if file.name.endswith(".csv"))
+    with_ada = exported.read_bytes()
+    ada = await ask_to_erase(flow)
+    for _ in range(2):
+        await own_pass(flow, ada)
+        await Hand(flow).quiet()
+    exported.write_bytes(with_ada)
+    await preview_begins(flow)
+
+    async def cut(*_: object) -> None:
+        raise ConnectionError("the process ends here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.services.erasure.passes._record", cut)
+        await own_pass(flow, ada)
+    assert exported.read_bytes() != with_ada
+    assert (await own_pass(flow, ada)).state != "complete"
+    await preview_ends(flow)
     assert (await carried_out(flow, ada)).state == "complete"
