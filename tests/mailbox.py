@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from aiosmtpd.controller import Controller
+from pydantic import SecretStr
+
+from app.core.config import Settings
 
 
 class Mailbox:
@@ -44,3 +48,17 @@ def mail_server() -> Iterator[tuple[Mailbox, int]]:
         yield box, port
     finally:
         controller.stop()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, int]]:
+    """A mail server: its mailbox and its port."""
+    with mail_server() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: Settings, mailbox: tuple[Mailbox, int]) -> Settings:
+    """The settings of the tests, with a mail server."""
+    url = SecretStr(f"smtp://127.0.0.1:{mailbox[1]}")
+    return settings.model_copy(update={"smtp_url": url})

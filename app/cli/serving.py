@@ -91,11 +91,10 @@ def api(
     """Run only the API. Exit code 1 means that it did not start."""
     share_arenas()
     with no_collections():
-        from app.embedded.connections import check_migrated_database, listen, named_files
+        from app.embedded.connections import listen
         from app.embedded.http_server import fast_loop, make_server
-        from app.embedded.surroundings import check_files, check_names, check_surroundings
+        from app.embedded.surroundings import check_names
         from app.main import create_app
-        from app.services.tenancy import check_keys
 
     if child:
         _end_with_parent()
@@ -104,12 +103,7 @@ def api(
         require_database(read_settings(data))
     listener = socket.socket(fileno=descriptor) if descriptor is not None else listen(host, port)
     with listener, complete_settings(data) as settings:
-        if not child:  # `up` has checked them
-            check_surroundings(settings)
-        check_migrated_database(settings)
-        if not child:
-            asyncio.run(check_keys(settings))
-            check_files(settings, named_files(settings))
+        _check(settings, child=child)
         seconds = CHILD_SHUTDOWN_SECONDS if child else SHUTDOWN_SECONDS
         server = make_server(
             create_app(settings),
@@ -127,10 +121,9 @@ def worker(
 ) -> None:
     """Run only one worker, with its sweep."""
     share_arenas()
-    from app.embedded.connections import check_migrated_database, listen, named_files
+    from app.embedded.connections import listen
     from app.embedded.http_server import fast_loop
-    from app.embedded.surroundings import check_files, check_names, check_surroundings
-    from app.services.tenancy import check_keys
+    from app.embedded.surroundings import check_names
 
     if child:
         _end_with_parent()
@@ -138,16 +131,26 @@ def worker(
         check_names()
         require_database(read_settings(data))
     with complete_settings(data) as settings:
-        if not child:  # `up` has checked them
-            check_surroundings(settings)
-        check_migrated_database(settings)
-        if not child:
-            asyncio.run(check_keys(settings))
-            check_files(settings, named_files(settings))
+        _check(settings, child=child)
         port = settings.worker_health_port if health_port is None else health_port
         health = listen(settings.worker_health_host, port) if port else None
         with asyncio.Runner(loop_factory=fast_loop()) as runner, health or nullcontext():
             runner.run(_work(settings, health, is_child=child))
+
+
+def _check(settings: Settings, *, child: bool) -> None:
+    """Check what a process needs before it serves. `up` has checked most of it for its children."""
+    from app.embedded.connections import check_migrated_database, named_files
+    from app.embedded.surroundings import check_files, check_surroundings
+
+    if not child:
+        check_surroundings(settings)
+    check_migrated_database(settings)
+    if not child:
+        from app.services.tenancy import check_keys
+
+        asyncio.run(check_keys(settings))
+        check_files(settings, named_files(settings))
 
 
 async def _work(settings: Settings, health: socket.socket | None, *, is_child: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,20 +37,19 @@ class Bootstrap:
 
 async def bootstrap_service(settings: Settings) -> Bootstrap:
     """Create what is missing. Raises KeyringError if the database was written with another key."""
-    assert settings.database_url is not None  # noqa: S101  the caller has connected and migrated
-    keyring = Keyring.from_settings(settings)
-    database = open_database(settings.database_url.get_secret_value())
-    try:
-        async with unit_of_work_of(database.sessions)() as session:
-            await WorkspaceRepository(session).lock_first_start()
-            await _check_keys(session, keyring)
-            return await _ensure(session, keyring)
-    finally:
-        await database.close()
+    async with _checked(settings) as (session, keyring):
+        return await _ensure(session, keyring)
 
 
 async def check_keys(settings: Settings) -> None:
     """Refuse to start with other keys than those of the migrated database. Raises KeyringError."""
+    async with _checked(settings):
+        pass
+
+
+@asynccontextmanager
+async def _checked(settings: Settings) -> AsyncIterator[tuple[AsyncSession, Keyring]]:
+    """Open a transaction in which no other process starts for the first time, with the keys, which were checked."""
     assert settings.database_url is not None  # noqa: S101  the caller has connected and migrated
     keyring = Keyring.from_settings(settings)
     database = open_database(settings.database_url.get_secret_value())
@@ -56,6 +57,7 @@ async def check_keys(settings: Settings) -> None:
         async with unit_of_work_of(database.sessions)() as session:
             await WorkspaceRepository(session).lock_first_start()
             await _check_keys(session, keyring)
+            yield session, keyring
     finally:
         await database.close()
 

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from pydantic import SecretStr
-
-from app.core.config import Settings
 from tests.integration.api_extensions.desk import Desk
-from tests.mailbox import Mailbox, mail_server
+from tests.mailbox import Mailbox, mailbox, settings
 
-
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    with mail_server() as found:
-        yield found
-
-
-@pytest.fixture
-def settings(settings: Settings, mailbox: tuple[Mailbox, int]) -> Settings:
-    """The settings of the tests, with a mail server."""
-    url = SecretStr(f"smtp://127.0.0.1:{mailbox[1]}")
-    return settings.model_copy(update={"smtp_url": url})
+__all__ = ["mailbox", "settings"]  # fixtures
 
 
 async def test_a_test_notice_reaches_a_mailbox_and_a_webhook_or_says_why_not(

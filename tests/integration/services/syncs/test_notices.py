@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import select
 
-from app.core.config import Settings
 from app.storage.models import Notice
 from tests.flow import Flow, eventually
-from tests.mailbox import Mailbox, mail_server
+from tests.mailbox import Mailbox, mailbox, settings
 
+__all__ = ["mailbox", "settings"]  # fixtures
 pytestmark = pytest.mark.installation(worker=True)
-
-
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    with mail_server() as found:
-        yield found
-
-
-@pytest.fixture
-def settings(settings: Settings, mailbox: tuple[Mailbox, int]) -> Settings:
-    """The settings of the tests, with a mail server."""
-    url = SecretStr(f"smtp://127.0.0.1:{mailbox[1]}")
-    return settings.model_copy(update={"smtp_url": url})
 
 
 async def notices(flow: Flow) -> list[Notice]:
