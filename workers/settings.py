@@ -20,7 +20,7 @@ from workers.context import CONTEXT, Context, WorkerProcess
 from workers.health import WorkerHealth, serving_health
 from workers.listener import Listener
 from workers.own_work import OwnWork
-from workers.queue_loop import QueueWorker, close, drain, until_deaf
+from workers.queue_loop import CLOSE_SECONDS, QueueWorker, close, drain, until_deaf
 from workers.sweep import sweep
 from workers.tasks import TASKS
 
@@ -162,8 +162,11 @@ async def _run_arq(
         for task in (stopping, deaf, running):
             task.cancel()
         try:
-            with contextlib.suppress(asyncio.CancelledError, RedisError, OSError, TimeoutError):
-                await running
+            # A job that does not end would hold up the stop for ever: what it holds is leased.
+            await asyncio.wait({running}, timeout=CLOSE_SECONDS)
+            if running.done():
+                with contextlib.suppress(asyncio.CancelledError, RedisError, OSError, TimeoutError):
+                    running.result()
         finally:
             # Whatever ended the loop: its jobs must not go on beside those of the next one.
             await close(worker)

@@ -33,6 +33,8 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+#: Seconds in which the template answers, with the imports for a new kind of job. One that is stuck is replaced.
+ANSWER_SECONDS = 60.0
 _TOO_LONG = 1  # the exit code of a child with a report that is too long
 _PLAIN = {
     *(("builtins", name) for name in ("set", "frozenset", "bytearray")),
@@ -180,7 +182,7 @@ class Template:
         with self._lock:
             try:
                 answer, handles = self._asked(wanted, descriptors)
-            except OSError:  # it has ended, and its children with it
+            except OSError:  # it has ended or is stuck: its children end with it
                 self.stop()
                 answer, handles = self._asked(wanted, descriptors)
         if not handles:
@@ -191,8 +193,9 @@ class Template:
         return int(handles[0])
 
     def _asked(self, wanted: str, descriptors: list[int]) -> tuple[bytes, list[int]]:
-        """Return what the template answers, and the descriptors with it. Raises OSError if it has ended."""
+        """Return what the template answers, and the descriptors with it. Raises OSError if it has ended, or is stuck."""
         control = self._running()
+        control.settimeout(ANSWER_SECONDS)
         socket.send_fds(control, [wanted.encode()], descriptors)
         answer, handles, _, _ = socket.recv_fds(control, MESSAGE, 1)
         if not answer:

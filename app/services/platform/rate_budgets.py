@@ -31,7 +31,7 @@ from app.queue import Queue
 from app.services.platform.budget_use import BudgetUse, read_use, unread
 from app.services.platform.budget_windows import Allowance, Grant, SharedWindows
 from app.services.platform.local_windows import LocalWindows
-from app.services.platform.virtual_clocks import BULK_SHARE
+from app.services.platform.virtual_clocks import BULK_SHARE, MICRO
 
 log = get_logger(__name__)
 
@@ -116,13 +116,17 @@ class Budgets:
         allowances = [rule.allowance for rule in rules]
         may_be_late = False
         while True:
-            asked = time.monotonic()
-            ahead = min(RESYNC_AHEAD, give_up - asked) if resync else give_up - asked
-            windows, grant = await self._reserve(account, allowances, ahead=ahead, bulk=resync)
+            ahead = give_up - time.monotonic()
+            if resync:
+                ahead = min(RESYNC_AHEAD, ahead)
+            windows, grant, asked = await self._reserve(
+                account, allowances, ahead=ahead, bulk=resync
+            )
             wait = grant.wait
             if grant.is_reserved:
-                wait = await self._reach(windows, account, allowances, grant)
-                late = time.monotonic() - asked - grant.wait
+                due = asked + wait
+                wait = await self._reach(windows, account, allowances, grant, due)
+                late = (time.monotonic() - due) * MICRO
                 if wait <= 0 and (may_be_late or late <= min(one.pace.late for one in allowances)):
                     break
                 # Late once is enough: a process that is always late would never send anything.
@@ -137,26 +141,33 @@ class Budgets:
         if sent is not None:
             sent[0] += 1
             sent[1] += time.monotonic() - begun
-        return self._listener(account, rules, grant)
+        return self._listener(windows, account, rules, grant)
 
     async def _reserve(
         self, account: str, allowances: Sequence[Allowance], *, ahead: float, bulk: bool
-    ) -> tuple[Windows, Grant]:
+    ) -> tuple[Windows, Grant, float]:
+        """Return the windows that were asked, what they grant, and when they were asked."""
         if (shared := self._shared()) is not None:
+            asked = time.monotonic()
             try:
                 taking = shared.take(account, allowances, ahead=ahead, bulk=bulk)
-                return shared, await _in_time(taking)
+                return shared, await _in_time(taking), asked
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("budget_not_shared", error=type(error).__name__)
-        return self._local, self._local.take(account, allowances, ahead=ahead, bulk=bulk)
+        asked = time.monotonic()
+        return self._local, self._local.take(account, allowances, ahead=ahead, bulk=bulk), asked
 
     async def _reach(
-        self, windows: Windows, account: str, allowances: Sequence[Allowance], grant: Grant
+        self,
+        windows: Windows,
+        account: str,
+        allowances: Sequence[Allowance],
+        grant: Grant,
+        due: float,
     ) -> float:
         """Sleep until a slot. Returns 0.0, or the seconds to wait because the account was paused, or its window is used up."""
-        due = time.monotonic() + grant.wait
         if grant.wait > CONFIRMED:
-            await asyncio.sleep(grant.wait - EARLY)
+            await asyncio.sleep(due - EARLY - time.monotonic())
             try:
                 if isinstance(windows, LocalWindows):
                     wait = windows.still(account, allowances, grant)
@@ -171,8 +182,13 @@ class Budgets:
             await asyncio.sleep(left)
         return self._local.paused(account)
 
-    def _listener(self, account: str, rules: Sequence[_Rule], grant: Grant) -> Hear | None:
-        """Return what records the limits in a call's response, or None if the partner reports none."""
+    def _listener(
+        self, windows: Windows, account: str, rules: Sequence[_Rule], grant: Grant
+    ) -> Hear | None:
+        """Return what records the limits in a call's response, or None if the partner reports none.
+
+        The windows that granted the slot hear of it: the number of the call is theirs.
+        """
         reporting = [
             (rule.allowance, rule.headers, number)
             for rule, number in zip(rules, grant.numbers, strict=True)
@@ -185,18 +201,23 @@ class Budgets:
             for allowance, names, number in reporting:
                 limit = told_limit(names, response.headers, now=clock.now())
                 if limit is not None:
-                    await self._report(account, allowance, number, limit)
+                    await self._report(windows, account, allowance, number, limit)
 
         return hear
 
     async def _report(
-        self, account: str, allowance: Allowance, number: int, limit: ToldLimit
+        self,
+        windows: Windows,
+        account: str,
+        allowance: Allowance,
+        number: int,
+        limit: ToldLimit,
     ) -> None:
         try:
-            if (shared := self._shared()) is not None:
-                await _in_time(shared.report(account, allowance, number, limit))
-            else:
-                self._local.report(account, allowance, number, limit)
+            if isinstance(windows, LocalWindows):
+                windows.report(account, allowance, number, limit)
+            elif self._shared() is not None:
+                await _in_time(windows.report(account, allowance, number, limit))
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("budget_not_shared", error=type(error).__name__)
 

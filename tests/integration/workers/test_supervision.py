@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +52,35 @@ async def test_arq_starts_again_after_its_job_hung_in_redis(
     stop.set()
     hung[-1].cancel()  # or the stop would wait for it
     await asyncio.wait_for(supervisor, 10)
+
+
+async def test_a_loop_that_does_not_end_does_not_hold_up_the_stop(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    async def goes_on(arq: Worker) -> None:
+        arq._pool = await create_pool(arq.redis_settings)
+        begun.set()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    monkeypatch.setattr(Worker, "async_run", goes_on)
+    monkeypatch.setattr(worker_settings, "CLOSE_SECONDS", 0.1)
+    stop = asyncio.Event()
+    brief = platform.settings.model_copy(update={"job_completion_wait": timedelta(seconds=0.1)})
+    given = dataclasses.replace(platform, settings=brief)
+    supervisor = asyncio.create_task(
+        worker_settings._supervise(given, WorkerProcess(given, stop), stop)
+    )
+    await asyncio.wait_for(begun.wait(), 10)
+    stop.set()
+    await asyncio.wait({supervisor}, timeout=10)
+    ended = supervisor.done()
+    released.set()
+    await supervisor
+    assert ended
 
 
 @pytest.mark.parametrize("part", ["_supervise", "sweep"])

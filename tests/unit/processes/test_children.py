@@ -271,6 +271,24 @@ class TestEnds:
         process.kill()
         assert await call(jobs.echo, 2) == 2
 
+    async def test_a_template_that_is_stuck_is_replaced(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert await call(jobs.echo, 1) == 1
+        process = children._TEMPLATE._process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        stop = children.Template.stop
+
+        def stop_once(stuck: children.Template) -> None:
+            monkeypatch.undo()  # the next one has its time
+            stop(stuck)
+
+        monkeypatch.setattr(children, "ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(children.Template, "stop", stop_once)
+        assert await call(jobs.echo, 2) == 2
+        assert process.returncode == -signal.SIGKILL
+
     def test_all_end_with_a_killed_parent(self) -> None:
         code = (
             "import asyncio\nfrom datetime import timedelta\n"

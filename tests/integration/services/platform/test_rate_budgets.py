@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -18,10 +19,9 @@ from app.services.platform.rate_budgets import Budgets, new_batch
 
 NAMES = RateHeaders("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "seconds_to_go")
 MINUTE = timedelta(minutes=1)
-FEW_SECONDS = timedelta(
-    seconds=0.5
-)  # so that its slots are close, and the limits that are reported decide
-TOLD = RateBudget("writes", 100, FEW_SECONDS, "^POST ", NAMES)
+# Slots are close, so that the limits that are reported decide; and the window is long, so that no call of a busy process is late.
+TOLD = RateBudget("writes", 1_000, timedelta(seconds=5), "^POST ", NAMES)
+SHORT = RateBudget("writes", 100, timedelta(seconds=0.5), "^POST ", NAMES)
 UNTOLD = RateBudget("reads", 100, MINUTE, "^GET ")
 
 
@@ -107,7 +107,8 @@ class TestToldWindow:
         assert await account.how_many(resync=True) == 5
         assert await account.how_many() == 30
 
-    async def test_more_than_our_own_budget_is_not_taken(self, account: Account) -> None:
+    async def test_more_than_our_own_budget_is_not_taken(self, budgets: Budgets) -> None:
+        account = Account(budgets, SHORT)
         await told(account, 10_000, 9_999, 40)
         began = time.monotonic()
         for _ in range(100):
@@ -134,6 +135,43 @@ class TestToldWindow:
 
     async def test_who_tells_nothing_is_not_listened_to(self, account: Account) -> None:
         assert await account.call(method="GET") is None
+
+
+async def test_a_call_that_is_late_asks_for_another_slot_once(
+    budgets: Budgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its slot is over: sent now, it would be one more in the window of those after it."""
+    account, asked = Account(budgets, SHORT), 0
+
+    async def reserve(*args: Any, **named: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        found = await reserve_now(*args, **named)
+        time.sleep(0.05)  # noqa: ASYNC251  the process is busy with something else
+        return found
+
+    await account.call()
+    reserve_now = budgets._reserve
+    monkeypatch.setattr(Budgets, "_reserve", staticmethod(reserve))
+    await account.call()
+    assert asked == 2
+    slow = Account(budgets, RateBudget("others", 100, MINUTE, "^POST ", NAMES))
+    await slow.call()
+    assert asked == 3
+
+
+async def test_a_report_about_a_call_of_this_process_alone_is_not_shared(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number is one of this process, and says nothing about the calls of all."""
+    assert await platform.queue.ping()
+    assert [await Account(platform.budgets).passes() for _ in range(3)] == [True] * 3
+    with monkeypatch.context() as patched:
+        patched.setattr(Budgets, "_shared", lambda budgets: None)
+        hear = await Account(platform.budgets).call()
+    assert hear is not None
+    await hear(answer(100, 1, 40))
+    assert await Account(platform.budgets).passes()
 
 
 async def test_a_short_pause_does_not_end_a_longer_one(budgets: Budgets) -> None:
