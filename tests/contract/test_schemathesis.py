@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from app.core.config import Settings
 from app.main import create_app
 from app.services.platform.platform import Platform
@@ -33,6 +35,7 @@ negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 
 """
 
 
+@pytest.mark.walk
 async def test_no_server_error_and_no_schema_violation(
     platform: Platform, settings: Settings, tmp_path: Path
 ) -> None:

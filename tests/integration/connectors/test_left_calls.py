@@ -101,6 +101,7 @@ class TestCancelled:
 
 
 class TestEndless:
+    @pytest.mark.walk
     async def test_its_sync_is_closed_when_something_newer_waits(self, platform: Platform) -> None:
         hasty = platform.settings.model_copy(
             update={"failing_batch_limit": timedelta(milliseconds=500)}
@@ -121,6 +122,7 @@ class TestEndless:
 
 
 class TestUnreachable:
+    @pytest.mark.walk
     async def test_a_call_that_cannot_be_asked_about_is_left_for_seven_days(
         self, platform: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:

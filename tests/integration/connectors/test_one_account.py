@@ -67,7 +67,11 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.mark.parametrize(("members", "patience"), SIZES)
-@pytest.mark.parametrize("slow", [False, True], ids=["limits spent", "slow imports"])
+@pytest.mark.parametrize(
+    "slow",
+    [False, pytest.param(True, marks=pytest.mark.walk)],
+    ids=["limits spent", "slow imports"],
+)
 async def test_an_exit_arrives_while_a_resync_of_the_same_account_goes_on(
     platform: Platform, slow: bool, members: int, patience: float
 ) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 
+import pytest
 from sqlalchemy import select, text
 
 from app.storage.models import ApiToken
@@ -34,6 +35,7 @@ async def _did_all(browser: Browser, name: str) -> str:
     return token.id
 
 
+@pytest.mark.walk
 async def test_no_page_shows_the_id_of_a_token_in_place_of_its_name(browser: Browser) -> None:
     pages = await fill_pages(browser.flow)
     activation = f"/console/spaces/{browser.flow.space_id}" + next(

@@ -7,6 +7,7 @@ from html import unescape
 from urllib.parse import quote
 
 import httpx
+import pytest
 
 from app.core.url_paths import path_part
 from tests.flow import worker
@@ -27,6 +28,7 @@ async def _browser_follows(browser: Browser, address: str) -> httpx.Response:
     return await browser.open("/".join(kept) + (f"?{query}" if query else ""))
 
 
+@pytest.mark.walk
 async def test_every_id_is_found_explained_sent_and_erased_under_its_own_name(
     browser: Browser,
 ) -> None:

@@ -22,6 +22,7 @@ def empty(servers: TestServers) -> Iterator[str]:
     servers.drop_database("migrations")
 
 
+@pytest.mark.walk
 def test_each_step_goes_up_down_and_up_again(empty: str) -> None:
     config = configuration(empty)
     command.upgrade(config, "head")

@@ -175,6 +175,7 @@ async def test_the_health_endpoint(platform: Platform) -> None:
         assert (dead.status_code, dead.json()["reasons"]) == (503, ["the supervisor has ended"])
 
 
+@pytest.mark.walk
 async def test_a_frozen_worker_is_not_live(settings: Settings, platform: Platform) -> None:
     """A real process, stopped and continued; its end removes it at once."""
     with socket.create_server(("127.0.0.1", 0)) as free:

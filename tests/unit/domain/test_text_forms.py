@@ -11,6 +11,7 @@ from app.domain.normalise import folded_sql, word_sql
 from app.domain.text_forms import BLANKS, folded
 
 
+@pytest.mark.walk
 def test_python_and_the_engine_fold_every_character_alike() -> None:
     characters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
     texts = [f"a{character}" for character in characters]

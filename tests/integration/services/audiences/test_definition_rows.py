@@ -433,6 +433,7 @@ class TestFailures:
         run = await shop.row(run_id)
         assert (run.state, run.attempts, run.error) == ("complete", 1, None)
 
+    @pytest.mark.walk
     async def test_slow_databases_hold_up_neither_uploads_nor_syncs(self, shop: Shop) -> None:
         """There are more of them than a worker recomputes at a time."""
         query = "-- run in: warehouse\nSELECT pg_sleep(12)::text AS profile_id"

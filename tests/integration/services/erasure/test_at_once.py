@@ -54,6 +54,7 @@ async def preview_ends(flow: Flow) -> None:
     )
 
 
+@pytest.mark.walk
 async def test_a_slow_one_does_not_bring_back_the_person_of_another(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ async def test_a_slow_one_does_not_bring_back_the_person_of_another(
     assert await leaks(flow, "alan@example.com")
 
 
+@pytest.mark.walk
 async def test_a_reader_that_ends_during_a_pass_is_waited_for(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.installation(stepped=True)
 WORDS = "The address ada@example.com was refused; see https://p.example/ada%40example.com."
 
 
+@pytest.mark.walk
 async def test_names_in_reports_of_partners_are_replaced(flow: Flow) -> None:
     activation = await flow.activate(resync=True)
     await flow.upload([ADA, GRACE])

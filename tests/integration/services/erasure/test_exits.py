@@ -28,6 +28,7 @@ async def turn(flow: Flow, activation_id: str, *, on: bool) -> None:
         await configuration_changed(session, activation, resync=False, actor=ACTOR)
 
 
+@pytest.mark.walk
 async def test_a_disabled_activation_is_waited_for(flow: Flow) -> None:
     activation = await flow.activate(resync=True)
     await flow.upload([ADA, GRACE])
@@ -57,6 +58,7 @@ async def test_a_destination_that_gets_no_exits_keeps_the_person(flow: Flow) -> 
     assert flow.received(activation) == {"p-ada-17", "p-grace-3"}
 
 
+@pytest.mark.walk
 async def test_a_plan_on_hold_with_the_person_is_replaced(flow: Flow) -> None:
     activation = await flow.activate(resync=True, brake=True)
     await flow.upload([GRACE, *({"profile_id": f"p{i}"} for i in range(20))])
@@ -70,6 +72,7 @@ async def test_a_plan_on_hold_with_the_person_is_replaced(flow: Flow) -> None:
     assert "p-ada-17" not in flow.received(activation)
 
 
+@pytest.mark.walk
 async def test_a_daily_activation_does_not_wait_for_its_time(flow: Flow) -> None:
     daily = {"frequency": {"type": "daily", "at": "05:30", "timezone": "Europe/Berlin"}}
     activation = await flow.activate(resync=True, options=daily)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.services.erasure import exports
+from tests.apart import rest_in_walks
 from tests.flow import Flow
 from tests.integration.services.erasure.leaks import (
     ADA,
@@ -46,11 +47,13 @@ def friends(manifests: list[Path]) -> set[str | None]:
 
 @pytest.mark.parametrize(
     "options",
-    [
-        {"format": "csv", "delimiter": ";"},
-        {"format": "csv", "delimiter": ";", "compression": "gzip"},
-        {"format": "parquet"},
-    ],
+    rest_in_walks(
+        [
+            {"format": "csv", "delimiter": ";", "compression": "gzip"},
+            {"format": "csv", "delimiter": ";"},
+            {"format": "parquet"},
+        ]
+    ),
 )
 async def test_rows_of_the_person_go_and_the_manifest_fits(
     flow: Flow, options: dict[str, Any]
@@ -76,6 +79,7 @@ async def test_rows_of_the_person_go_and_the_manifest_fits(
         assert manifest["rows"] + manifest.get("erased", 0) == sum(manifest["counts"].values())
 
 
+@pytest.mark.walk
 async def test_a_manifest_that_a_crash_left_behind_is_fitted(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def rows(flow: Flow, kind: str) -> list[dict[str, Any]]:
     return [row for row in found if "p-grace-3" in row.values()]
 
 
+@pytest.mark.walk
 async def test_values_that_mention_the_person_become_empty(
     flow: Flow, client: httpx.AsyncClient
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from app.services.audiences.members import find_member
 from app.services.erasure import passes
 from app.services.erasure.files import Rewriting
+from tests.apart import rest_in_walks
 from tests.flow import Flow
 from tests.integration.services.erasure.leaks import (
     ADA,
@@ -52,7 +53,7 @@ async def test_nothing_is_left_and_the_destination_gets_the_exit(flow: Flow) -> 
     assert (sync.state, sync.entered, sync.exited) == ("complete", 1, 0)
 
 
-@pytest.mark.parametrize("part", ["snapshots", "syncs", "holdings", "_switch"])
+@pytest.mark.parametrize("part", rest_in_walks(["holdings", "snapshots", "syncs", "_switch"]))
 async def test_a_crash_at_any_point_is_carried_on(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:

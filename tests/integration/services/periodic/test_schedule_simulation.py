@@ -181,6 +181,7 @@ async def opened(flow: Flow) -> Counter[str]:
 
 class TestTwoYears:
     @pytest.mark.parametrize(("start", "length"), PERIODS)
+    @pytest.mark.walk
     async def test_each_due_time_is_fired_once_by_four_workers(
         self, flow: Flow, start: datetime, length: timedelta
     ) -> None:

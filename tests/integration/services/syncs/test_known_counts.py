@@ -70,6 +70,7 @@ async def test_counts_stay_those_of_the_files(flow: Flow, counted: list[str], re
     assert await seen(flow, activation) == (37, (37, left), (37, left))
 
 
+@pytest.mark.walk
 async def test_a_file_of_many_changes_is_counted(flow: Flow, counted: list[str]) -> None:
     await flow.members(range(10))
     activation = await flow.activate(resync=True)

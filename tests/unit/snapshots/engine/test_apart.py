@@ -169,6 +169,7 @@ async def test_hundreds_of_columns_and_eight_levels_are_read(engine: Engine) -> 
     ).rows == 1
 
 
+@pytest.mark.walk
 async def test_a_membership_of_a_thousand_columns_is_read(tmp_path: Path) -> None:
     engine = Engine(
         "400MB", 2, tmp_path / "scratch"

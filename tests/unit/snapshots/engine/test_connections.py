@@ -76,12 +76,14 @@ asyncio.run(main())
 @pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc says what is in use"
 )
+@pytest.mark.walk
 def test_calls_leave_nothing_in_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _CALLS, str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert float(done.stdout) < 2000  # if the instance is never opened anew: more than 10,000
 
 
+@pytest.mark.walk
 def test_a_file_that_was_read_leaves_nothing_in_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _PROGRAM, str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.snapshots.engine import Cursor, KeyField
+from tests.apart import rest_in_walks
 from tests.unit.snapshots.plans.test_plan import delivered, planned
 
 ROW = {
@@ -45,7 +46,7 @@ BY_EMAIL: dict[str, Any] = {
         (["unknown"], {}),
     ],
 )
-@pytest.mark.parametrize("key", [BY_EMAIL, {}])
+@pytest.mark.parametrize("key", rest_in_walks([BY_EMAIL, {}]))
 def test_names(
     cursor: Cursor,
     tmp_path: Path,
