@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 
-def rest_in_walks(values: Sequence[Any], first: int = 1) -> list[Any]:
-    """Return values of one parameter: ``make test`` tries the first ones, ``make walks`` the others."""
-    rest = [pytest.param(value, marks=pytest.mark.walk) for value in values[first:]]
-    return [*values[:first], *rest]
+def rest_in_walks(values: Sequence[Any]) -> list[Any]:
+    """Return the values of one parameter: ``make test`` tries the first one, ``make walks`` the others."""
+    return [values[0], *(pytest.param(value, marks=pytest.mark.walk) for value in values[1:])]

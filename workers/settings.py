@@ -162,7 +162,7 @@ async def _run_arq(
         for task in (stopping, deaf, running):
             task.cancel()
         try:
-            # A job that does not end would hold up the stop for ever: what it holds is leased.
+            # A loop that does not end would hold up the stop for ever: what its jobs hold is leased.
             await asyncio.wait({running}, timeout=CLOSE_SECONDS)
             if running.done():
                 with contextlib.suppress(asyncio.CancelledError, RedisError, OSError, TimeoutError):

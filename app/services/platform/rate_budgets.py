@@ -119,12 +119,9 @@ class Budgets:
             ahead = give_up - time.monotonic()
             if resync:
                 ahead = min(RESYNC_AHEAD, ahead)
-            windows, grant, asked = await self._reserve(
-                account, allowances, ahead=ahead, bulk=resync
-            )
+            windows, grant, due = await self._reserve(account, allowances, ahead=ahead, bulk=resync)
             wait = grant.wait
             if grant.is_reserved:
-                due = asked + wait
                 wait = await self._reach(windows, account, allowances, grant, due)
                 late = (time.monotonic() - due) * MICRO
                 if wait <= 0 and (may_be_late or late <= min(one.pace.late for one in allowances)):
@@ -146,16 +143,17 @@ class Budgets:
     async def _reserve(
         self, account: str, allowances: Sequence[Allowance], *, ahead: float, bulk: bool
     ) -> tuple[Windows, Grant, float]:
-        """Return the windows that were asked, what they grant, and when they were asked."""
+        """Return the windows that were asked, what they grant, and when the slot is due, by the monotonic clock."""
         if (shared := self._shared()) is not None:
             asked = time.monotonic()
             try:
                 taking = shared.take(account, allowances, ahead=ahead, bulk=bulk)
-                return shared, await _in_time(taking), asked
+                grant = await _in_time(taking)
+                return shared, grant, asked + grant.wait
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("budget_not_shared", error=type(error).__name__)
-        asked = time.monotonic()
-        return self._local, self._local.take(account, allowances, ahead=ahead, bulk=bulk), asked
+        grant = self._local.take(account, allowances, ahead=ahead, bulk=bulk)
+        return self._local, grant, time.monotonic() + grant.wait
 
     async def _reach(
         self,

@@ -17,6 +17,7 @@ from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from app.services.platform.platform import Platform
 from app.storage.models import Attempt, DestinationConnection
+from tests.apart import rest_in_walks
 from tests.flow import Flow, eventually, installation, worker
 
 MANY, FEW = "AbCdEf", "GhIjKl"
@@ -67,11 +68,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.mark.parametrize(("members", "patience"), SIZES)
-@pytest.mark.parametrize(
-    "slow",
-    [False, pytest.param(True, marks=pytest.mark.walk)],
-    ids=["limits spent", "slow imports"],
-)
+@pytest.mark.parametrize("slow", rest_in_walks([False, True]), ids=["limits spent", "slow imports"])
 async def test_an_exit_arrives_while_a_resync_of_the_same_account_goes_on(
     platform: Platform, slow: bool, members: int, patience: float
 ) -> None:

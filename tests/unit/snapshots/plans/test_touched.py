@@ -168,7 +168,7 @@ class World:
     fields=st.sampled_from(FIELDS),
     played=st.lists(steps(RARELY), min_size=2, max_size=6),
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=16, deadline=None)
 def test_a_plan_of_touched_members_is_the_plan_of_all(
     engine: Instance,
     mode: Mode,

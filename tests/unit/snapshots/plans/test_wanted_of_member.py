@@ -49,7 +49,7 @@ def planned(
     return changes, {reason: count for reason, count in stats.left_out.items() if count}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=50, deadline=None)
 @example(  # a word that two rows share, with all identifiers as fields
     rows={"p0": {"user_id": "none"}, "p1": {"user_id": "none"}},
     key="member",
