@@ -9,14 +9,14 @@ from pathlib import Path
 
 from app.services.platform import Platform, fetch_file
 from app.snapshots.engine import StoredFile
-from app.snapshots.plans import PlanRows, read_plan
+from app.snapshots.plans import PlanRows, read_groups
 
-WINDOW_ROWS = 10_000  # read at once, for the batches that come next
+WINDOW_ROWS = 10_000  # yielded at once
 
 
 @dataclass(slots=True)
 class PlanReader:
-    """Reads the rows of a plan by number, in windows, because batches are mostly claimed in order."""
+    """Reads the rows of a plan by number, and keeps those of whole row groups, because batches are mostly claimed in order."""
 
     platform: Platform
     file: StoredFile
@@ -32,10 +32,10 @@ class PlanReader:
             if self._rows is None or start < 0 or start + count > len(self._rows):
                 if self._path is None:
                     self._path = await fetch_file(self.platform.objects, self.file)
-                self._rows = await self.platform.engine.run(
-                    read_plan, self._path, first, max(count, WINDOW_ROWS), lane="small"
+                self._first, self._rows = await self.platform.engine.run(
+                    read_groups, self._path, first, count, lane="small"
                 )
-                self._first, start = first, 0
+                start = first - self._first
             return self._rows[start : start + count]
 
     async def windows(self, first: int, count: int) -> AsyncIterator[PlanRows]:

@@ -33,6 +33,7 @@ from app.snapshots.engine.refusals import has_refused_key
 from app.snapshots.engine.sorted_files import write_sorted
 from app.snapshots.engine.specification import Arm, KeyField, PlanSpec
 from app.snapshots.engine.sql import (
+    ROW_GROUP,
     Cursor,
     asked_rows,
     column_types,
@@ -51,6 +52,7 @@ __all__ = [
     "MEDIUM_ROWS",
     "MEMBER",
     "RANGE_ROWS",
+    "ROW_GROUP",
     "Arm",
     "BatchOutcome",
     "Comparison",

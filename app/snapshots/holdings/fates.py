@@ -20,9 +20,7 @@ def fate_sql(spec: PlanSpec, *, exits_stay: bool = False) -> str:
         by_kind = {kind: _by_want(spec, kind, disposition) for kind in ChangeKind}
         held = by_kind[ChangeKind.UPDATED]
         not_held = _by_want(spec, ChangeKind.UPDATED, disposition, Held.NO)
-        by_kind[ChangeKind.UPDATED] = (
-            f"CASE WHEN p.old_held = '{Held.YES}' THEN {held} ELSE {not_held} END"
-        )
+        by_kind[ChangeKind.UPDATED] = _either(f"p.old_held = '{Held.YES}'", held, not_held)
         if exits_stay and disposition is Disposition.DELIVERED:
             left = by_kind[ChangeKind.EXITED]
             by_kind[ChangeKind.EXITED] = (
@@ -37,10 +35,15 @@ def _by_want(
     spec: PlanSpec, kind: ChangeKind, disposition: Disposition, held: Held = Held.YES
 ) -> str:
     wanted, unwanted = (
-        _row(fold(kind, disposition, mode=spec.mode, wanted=is_wanted, held=held))
+        f"'{_row(fold(kind, disposition, mode=spec.mode, wanted=is_wanted, held=held))}'"
         for is_wanted in (True, False)
     )
-    return f"CASE WHEN p.wanted THEN '{wanted}' ELSE '{unwanted}' END"
+    return _either("p.wanted", wanted, unwanted)
+
+
+def _either(condition: str, yes: str, no: str) -> str:
+    """Return one of two expressions by a condition. Two that are equal need none: the engine takes time to read each."""
+    return yes if yes == no else f"CASE WHEN {condition} THEN {yes} ELSE {no} END"
 
 
 def _row(row: Row) -> str:

@@ -11,7 +11,7 @@ from app.snapshots.plans.left_out import (
 )
 from app.snapshots.plans.left_out_pages import LeftOutMember, read_left_out
 from app.snapshots.plans.plan import write_plan
-from app.snapshots.plans.plan_rows import PlanRows, read_plan
+from app.snapshots.plans.plan_rows import PlanRows, read_groups, read_plan
 from app.snapshots.plans.reach import Reach, count_reach
 from app.snapshots.plans.retried_refusals import Retried
 from app.snapshots.plans.sharers import Sharer, find_holders
@@ -41,6 +41,7 @@ __all__ = [
     "find_keepers",
     "pick_member",
     "pick_rows",
+    "read_groups",
     "read_left_out",
     "read_member",
     "read_plan",

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from app.domain.changes import ChangeKind
 from app.snapshots.engine import (
+    ROW_GROUP,
     Cursor,
     Cut,
     FileFormat,
@@ -26,8 +27,9 @@ from app.snapshots.engine import (
 )
 from app.snapshots.plans.cuts import TAKES_OVER, Cutter
 
-_BATCH = 100_000  # rows fetched from the engine at a time
-_GROUP = 10_000  # rows of a row group, the smallest part of the file that is read
+_FEWEST = 10_000  # rows of a row group, the smallest part of the file that is read
+_LONGEST = 16 * 1024**2  # bytes of the values of a row group that has more rows than that
+_PART = 100  # of the rows before it, a row group may have this part
 _KINDS = [None, ChangeKind.EXITED.value, ChangeKind.ENTERED.value, ChangeKind.UPDATED.value]
 
 _COLUMNS: list[tuple[str, Any]] = [
@@ -72,6 +74,7 @@ class PlanWriter:
         )
         self._cutter = Cutter(spec)
         self._rows = 0
+        self._written = 0
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +99,7 @@ class PlanWriter:
         ``names`` are parameters of the query.
         """
         relation = cursor.sql(query, params=dict(names)) if names else cursor.sql(query)
-        for batch in relation.to_arrow_reader(_BATCH):
+        for batch in relation.to_arrow_reader(ROW_GROUP):
             self._append(pa.Table.from_batches([batch]))
 
     def _append(self, table: pa.Table) -> None:
@@ -110,6 +113,16 @@ class PlanWriter:
             field: table[field] for field in SCHEMA.names if field not in {"row", "kind"}
         }
         ready = pa.table(columns).cast(SCHEMA)
-        self._writer.write_table(ready, row_group_size=_GROUP)
+        self._writer.write_table(ready, row_group_size=self._group(ready))
+        self._written += len(ready)
         self._cutter.take(ready.append_column(TAKES_OVER, table[TAKES_OVER]).slice(0, sent))
         self._rows += sent
+
+    def _group(self, rows: pa.Table) -> int:
+        """Return how many rows the next row groups have: more in a large plan.
+
+        Whoever reads a part of the file first reads what its footer says of all row groups. With groups of one size, to read a
+        plan in parts would take a time that grows with the square of its rows.
+        """
+        most = _LONGEST * len(rows) // max(1, rows.nbytes)
+        return max(_FEWEST, min(self._written // _PART, most, ROW_GROUP))

@@ -90,18 +90,24 @@ def no_rows() -> PlanRows:
 def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> PlanRows:
     """Read ``count`` changes from row ``first``, in order. Silent rows have no number and are never returned.
 
-    Reads whole row groups of 10,000 rows, so read several small batches at once.
+    Reads whole row groups: whoever reads several parts one after another uses :func:`read_groups`.
     """
+    before, rows = read_groups(cursor, plan, first, count)
+    start = first - before
+    return rows[start : start + count]
+
+
+def read_groups(_cursor: Cursor | None, plan: Path, first: int, count: int) -> tuple[int, PlanRows]:
+    """Read the row groups that have ``count`` changes from row ``first``. Returns their first row, and all of their changes."""
     names = columns_of(plan, _READ)
     with pq.ParquetFile(plan) as file:
         groups, skipped = _overlapping(file.metadata, first, count)
         if not groups:
-            return no_rows()
+            return first, no_rows()
         table = file.read_row_groups(groups, columns=names, use_threads=False)
     table = _renamed(table, names)
-    table = table.slice(first - skipped, count)
     sent = len(table) - table["row"].null_count
-    return PlanRows(table.slice(0, sent))
+    return skipped, PlanRows(table.slice(0, sent))
 
 
 def _renamed(table: pa.Table, names: Sequence[str]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import find_profile, fold_outcome, page_holdings
 from app.snapshots.membership import write_snapshot
-from app.snapshots.plans import plan, read_plan, read_wanted, write_plan
+from app.snapshots.plans import plan, plan_file, read_plan, read_wanted, write_plan
 from tests.unit.snapshots.files import create_spec, fresh, ndjson, snapshot
 
 NOTHING = LocalManifest()
@@ -289,6 +290,38 @@ class TestRead:
             )
             assert [change.key for change in found] == [f"p{change.row:05}" for change in found]
         assert stats.changes == 25_000
+
+    def test_row_groups_grow_with_the_plan(
+        self, cursor: Cursor, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(plan_file, "_FEWEST", 10)
+        monkeypatch.setattr(plan_file, "ROW_GROUP", 200)
+        monkeypatch.setattr(plan_file, "_PART", 10)
+        rows = [{"profile_id": f"p{number:05}"} for number in range(9_000)]
+        _, _, plan = planned(cursor, folder, rows, max_rows=4000)
+        footer = pq.read_metadata(plan)
+        sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+        assert sizes[0] == 10
+        assert max(sizes) == 200
+        assert len(sizes) < 9_000 / 200 + 10 * math.log(9_000 / 10)
+        for first, count in ((0, 9_000), (500, 7), (8_990, 20)):
+            found = read_plan(None, plan, first, count)
+            assert [change.key for change in found] == [
+                f"p{number:05}" for number in range(first, min(first + count, 9_000))
+            ]
+
+    def test_long_rows_have_small_row_groups(
+        self, cursor: Cursor, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(plan_file, "_FEWEST", 10)
+        monkeypatch.setattr(plan_file, "_LONGEST", 20_000)
+        monkeypatch.setattr(plan_file, "_PART", 1)
+        monkeypatch.setattr(plan_file, "ROW_GROUP", 1_000)
+        rows = [{"profile_id": f"p{number:05}", "note": "x" * 500} for number in range(3_000)]
+        _, _, plan = planned(cursor, folder, rows, traits=None)
+        footer = pq.read_metadata(plan)
+        sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+        assert 10 < max(sizes) <= 40
 
     def test_silent_rows_never_come(self, cursor: Cursor, folder: Path) -> None:
         stats, changes, _ = planned(cursor, folder, [{"profile_id": "a"}], baseline=True)
