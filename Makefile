@@ -57,7 +57,7 @@ test: $(STAMP) ## run the tests, on real PostgreSQL and Redis (JOBS=3 ARGS=...)
 	$(BIN)/pytest -q -n $(or $(JOBS),3) --dist worksteal --timeout 300 $(ARGS)
 
 walks: $(STAMP) ## run long walks, and a short sample of the random histories (JOBS=3)
-	$(BIN)/pytest -q -m "walk and not chaos" -n $(or $(JOBS),3) --dist worksteal --timeout 300 $(ARGS)
+	WALKS=1 $(BIN)/pytest -q -m "(walk or more_in_walks) and not chaos" -n $(or $(JOBS),3) --dist worksteal --timeout 300 $(ARGS)
 
 histories: $(STAMP) ## run long failure tests, and random histories (HISTORIES=200 STEPS=50 FIRST=0)
 	$(BIN)/pytest -q -m chaos --timeout 1800 $(ARGS)

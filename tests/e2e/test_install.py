@@ -77,6 +77,7 @@ def test_the_file_of_the_lock_is_installed(environment: Path, wheels: Path) -> N
     assert list(environment.glob("lib/*/site-packages/planted.py"))
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("hashes", "refusal"), [(f" \\\n    --hash=sha256:{'0' * 64}", OTHER_FILE), ("", NO_HASH)]
 )

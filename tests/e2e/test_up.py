@@ -224,6 +224,7 @@ class TestUp:
         assert link.output.startswith(f"{started.line['console']}/sign-in?link=aact_live_")
         assert all(map(is_running, started.pids))
 
+    @pytest.mark.walk
     def test_takes_servers_that_are_set_and_an_interrupt_ends_it_whole(
         self, home: Home, folder: Path
     ) -> None:
@@ -273,6 +274,7 @@ class TestUp:
             seconds_until(lambda: {"activations api", "activations wor"} <= started.children(), 10)
         assert started.process.poll() is None
 
+    @pytest.mark.walk
     def test_killed_it_leaves_nothing_and_finds_its_data_again(self, home: Home) -> None:
         first = home.running()
         token = first.token
@@ -286,6 +288,7 @@ class TestUp:
         assert second.token == token
         assert second.get(f"/spaces/{second.line['spaceId']}")[0] == 200
 
+    @pytest.mark.walk
     def test_terminated_it_ends_whole_and_has_written_json_lines_only(self, home: Home) -> None:
         started = home.running()
         parts = started.parts()
@@ -325,6 +328,7 @@ class TestRefusal:
         assert code == 6
         assert "cannot be used" in message
 
+    @pytest.mark.walk
     def test_of_a_database_that_does_not_answer(self, folder: Path, refused: Refused) -> None:
         code, message = refused(
             folder / "data", "--port", "0", DATABASE_URL="postgresql://u:hidden@127.0.0.1:1/x"

@@ -75,6 +75,7 @@ class TestDelivery:
         yield settings.model_copy(update={"redis_url": SecretStr(refusing_redis.url)})
         refusing_redis.say("CONFIG", "SET", "maxmemory", "0")
 
+    @pytest.mark.walk
     async def test_with_a_full_redis_changes_are_delivered_within_seconds(self, flow: Flow) -> None:
         activation = await flow.activate()
         began = time.monotonic()

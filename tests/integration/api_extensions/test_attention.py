@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from app.core import clock
 from app.storage.models import Audience, AudienceSchedule, Destination, Run
 from tests.integration.api_extensions.desk import Desk
 
 
+@pytest.mark.walk
 async def test_each_kind_of_trouble_is_in_the_summary(desk: Desk) -> None:
     flow = desk.flow
     activation, sync = await desk.hold()

@@ -33,6 +33,7 @@ class TestDeliveryOptions:
             "revision": 1,
         }
 
+    @pytest.mark.walk
     async def test_several_audiences_are_sent_as_their_union(self, desk: Desk) -> None:
         flow = desk.flow
         await flow.members(range(5))
@@ -93,6 +94,7 @@ class TestDeliveryOptions:
         same = await desk.data("PATCH", path, json={"mode": "append"})
         assert same["deliveryOptions"]["revision"] == 2
 
+    @pytest.mark.walk
     async def test_a_split_keeps_the_control_arm_out(self, desk: Desk) -> None:
         await desk.flow.members(range(200))
         activation = await desk.flow.activate(enabled=True, resync=True)

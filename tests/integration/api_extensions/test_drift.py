@@ -75,6 +75,7 @@ def address(number: int) -> str:
     return f"p{number}@example.com"
 
 
+@pytest.mark.walk
 async def test_what_is_missing_extra_and_foreign_is_told_apart_and_only_ours_is_repaired(
     desk: Desk,
 ) -> None:
@@ -126,6 +127,7 @@ async def test_a_repeated_repair_gets_the_first_answer(desk: Desk) -> None:
     assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
 
 
+@pytest.mark.walk
 async def test_addresses_that_come_back_in_other_letters_are_no_drift(desk: Desk) -> None:
     await desk.flow.members(range(40))
     activation = await desk.activate(resync=True)
@@ -138,6 +140,7 @@ async def test_addresses_that_come_back_in_other_letters_are_no_drift(desk: Desk
     assert desk.emails() == set(map(address, range(5, 40)))
 
 
+@pytest.mark.walk
 async def test_a_list_of_another_product_is_taken_over_without_sending_everybody(
     desk: Desk,
 ) -> None:

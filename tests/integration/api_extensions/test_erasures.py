@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.integration.api_extensions.desk import Desk
 from tests.integration.services.erasure.leaks import NAMES, carried_out, leaks
@@ -19,6 +20,7 @@ async def put(api: httpx.AsyncClient, path: str, content: bytes) -> None:
     assert response.status_code == 200, response.text
 
 
+@pytest.mark.walk
 async def test_datasets_and_their_former_contents(desk: Desk) -> None:
     made = await desk.data("POST", "datasets", json={"name": "orders", "kind": "upload"})
     path = f"datasets/{made['dataset']['id']}"

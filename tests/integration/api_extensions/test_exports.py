@@ -168,6 +168,7 @@ async def test_links_that_were_changed_or_have_expired_open_nothing(
         assert (await desk.api.request(method, url)).status_code == 405, method
 
 
+@pytest.mark.walk
 async def test_files_are_kept_as_long_as_the_settings_say(desk: Desk, platform: Platform) -> None:
     await desk.settings(retention_days=2)
     activation, files = await desk.export()

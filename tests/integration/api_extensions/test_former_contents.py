@@ -49,6 +49,7 @@ async def test_the_last_five_can_be_restored(api: httpx.AsyncClient, platform: P
     assert (await api.get("datasets/dst_other/contents")).status_code == 404
 
 
+@pytest.mark.walk
 async def test_files_of_kept_contents_stay_until_they_are_forgotten(
     api: httpx.AsyncClient, platform: Platform
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.integration.api_extensions.desk import Desk
 
 
@@ -24,6 +26,7 @@ class TestHoldings:
         assert seen == [f"p{i}" for i in range(5)]
         assert data["holdings"][-1]["held"] == "yes"
 
+    @pytest.mark.walk
     async def test_a_seed_says_what_is_there_and_the_next_sync_goes_from_it(
         self, desk: Desk
     ) -> None:

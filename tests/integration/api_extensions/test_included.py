@@ -63,6 +63,7 @@ class TestIncludedAttribute:
         await desk.flow.quiet(activation)
         assert sent(desk, "exited") == {"p2": {NAME: None}}
 
+    @pytest.mark.walk
     async def test_can_have_another_name_and_be_taken_away(self, desk: Desk) -> None:
         activation = await desk.flow.activate(resync=True)
         assert (await include(desk, activation, None))["revision"] == 1
@@ -77,6 +78,7 @@ class TestIncludedAttribute:
         await desk.flow.quiet(activation)
         assert sent(desk, "entered")["p1"] in ({}, None)
 
+    @pytest.mark.walk
     async def test_follows_the_activations_name(self, desk: Desk) -> None:
         activation = await desk.flow.activate(resync=True)
         await include(desk, activation)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.integration.api_extensions.desk import Desk
 
 SPLIT = [
@@ -33,6 +35,7 @@ async def everyone(desk: Desk, path: str, query: str = "") -> list[dict[str, Any
         cursor = f"&pagination[cursor]={following}"
 
 
+@pytest.mark.walk
 async def test_members_are_listed_with_reason_and_values_as_they_were_then(desk: Desk) -> None:
     await desk.flow.upload(rows(20))
     activation = await desk.flow.activate(resync=True, consent="ok")
@@ -67,6 +70,7 @@ async def test_members_are_listed_with_reason_and_values_as_they_were_then(desk:
     ] == 404
 
 
+@pytest.mark.walk
 async def test_arms_have_their_members_what_is_planned_and_who_is_left_out(desk: Desk) -> None:
     await desk.flow.upload(rows(60))
     activation = await desk.flow.activate(

@@ -72,6 +72,7 @@ async def test_a_profile_that_left_is_found_where_it_is_still_held(desk: Desk) -
     assert (nobody["profileIds"], nobody["memberships"], nobody["activations"]) == ([], [], [])
 
 
+@pytest.mark.walk
 async def test_all_audiences_and_activations_are_searched_page_by_page(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ class TestReach:
         assert (await desk.reach())["destinations"][0] == counted
         assert calls
 
+    @pytest.mark.walk
     async def test_after_an_earlier_run_is_what_the_plan_of_that_run_has_counted(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -69,6 +69,7 @@ class TestTestSends:
         assert (await desk.send(refused)).status_code in {404, 409, 422}
         assert (await desk.send()).status_code == 200
 
+    @pytest.mark.walk
     async def test_one_that_was_cut_off_is_not_sent_again(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:

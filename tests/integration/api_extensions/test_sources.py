@@ -126,6 +126,7 @@ class TestSecrets:
                 assert "another-password" not in row["row"]
                 assert PASSWORD.encode().hex() not in row["row"]
 
+    @pytest.mark.walk
     async def test_the_log_holds_no_password(
         self,
         api: httpx.AsyncClient,

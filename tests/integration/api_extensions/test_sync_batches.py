@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.api_extensions.desk import Desk
 
 
+@pytest.mark.walk
 async def test_a_plan_is_sampled_approved_by_its_number_and_shown_batch_by_batch(
     desk: Desk,
 ) -> None:

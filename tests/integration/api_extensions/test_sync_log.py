@@ -7,6 +7,7 @@ import pytest
 from tests.integration.api_extensions.desk import Desk
 
 
+@pytest.mark.walk
 async def test_the_log_has_all_syncs_newest_first_and_filters_them(desk: Desk) -> None:
     flow = desk.flow
     await flow.members(range(3))

@@ -94,6 +94,7 @@ class TestSyncs:
 
 
 class TestBrake:
+    @pytest.mark.walk
     async def test_a_held_plan_says_why_and_goes_out_when_approved(self, desk: Desk) -> None:
         activation, sync = await desk.hold()
         status = await desk.status(activation)
@@ -109,6 +110,7 @@ class TestBrake:
         again = await desk.refused("POST", desk.path(activation, f"/syncs/{sync}/approve"))
         assert again["code"] == 409
 
+    @pytest.mark.walk
     async def test_an_approval_can_set_new_limits(self, desk: Desk) -> None:
         activation, sync = await desk.hold()
         path = desk.path(activation, f"/syncs/{sync}/approve")

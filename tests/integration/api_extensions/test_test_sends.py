@@ -73,6 +73,7 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
 
 
 class TestMember:
+    @pytest.mark.walk
     async def test_is_sent_and_the_next_sync_need_not_send_it(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False, properties=["plan"])
         await desk.flow.upload(
@@ -97,6 +98,7 @@ class TestMember:
         assert (sync.entered, sync.exited) == (2, 0)
         assert desk.flow.received(activation) == {"p0", "p1", "p2"}
 
+    @pytest.mark.walk
     async def test_that_is_taken_out_enters_again_whatever_was_sent_since(self, desk: Desk) -> None:
         activation = await desk.flow.activate(resync=True)
         await desk.flow.members(range(4))
@@ -121,6 +123,7 @@ class TestMember:
         await desk.send(activation, profileId="p2", change="updated")
         assert (await desk.held(activation))["p2"] == "yes"
 
+    @pytest.mark.walk
     async def test_is_sent_though_a_sync_would_leave_it_out(self, desk: Desk) -> None:
         split = [
             {"name": "a", "weight": 0.000001, "sent": True},
@@ -172,6 +175,7 @@ class TestSample:
         assert told["status"] == "delivered"
         assert float(told["keys"][0]["traits"]["points"]) == 2**70
 
+    @pytest.mark.walk
     async def test_of_a_mode_that_only_appends_stays_until_it_is_sent_as_exited(
         self, desk: Desk
     ) -> None:
@@ -186,6 +190,7 @@ class TestSample:
         assert desk.flow.received(activation) == {"p0", "p1"}
         assert "test-1" not in await desk.held(activation)
 
+    @pytest.mark.walk
     async def test_before_the_first_plan_does_not_take_the_brake_off(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False, brake=True, mode="remove")
         await desk.flow.members(range(200))
@@ -198,6 +203,7 @@ class TestSample:
         assert sync.state == "held"
         assert "first plan" in (sync.hold_reason or "")
 
+    @pytest.mark.walk
     async def test_of_a_linked_audience_is_an_entity(self, desk: Desk) -> None:
         async with desk.flow.platform.unit_of_work() as session:
             audience = await session.get(Audience, (desk.flow.space_id, desk.flow.audience_id))
@@ -245,6 +251,7 @@ class TestRefusals:
             assert response.status_code == 409
             assert "wait for its end or cancel it" in response.text
 
+    @pytest.mark.walk
     async def test_without_a_worker_it_is_pending_and_keeps_syncs_waiting(
         self, platform: Platform, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -295,6 +302,7 @@ class TestRefusals:
 
 
 class TestFailures:
+    @pytest.mark.walk
     async def test_a_refusal_holds_nobody_and_a_breakdown_leaves_a_maybe(self, desk: Desk) -> None:
         activation = await desk.flow.activate(resync=True)
         await desk.flow.members(range(2))
@@ -326,6 +334,7 @@ class TestFailures:
         assert [one["outcome"] for one in told["attempts"]] == ["throttled", "delivered"]
         assert [one["answer"]["status"] for one in told["requests"]] == [429, 200]
 
+    @pytest.mark.walk
     async def test_a_refused_key_pauses_the_account_even_of_an_activation_at_rest(
         self, desk: Desk
     ) -> None:
@@ -391,6 +400,7 @@ def partners() -> list[Partner]:
     ]  # fmt: skip
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("number", range(3), ids=["klaviyo", "braze", "talon-one"])
 async def test_a_partner_takes_the_sample_and_loses_it_again(desk: Desk, number: int) -> None:
     partner = partners()[number]

@@ -95,6 +95,7 @@ async def go(hand: Hand, how_far: Task | str) -> None:
     await hand.crash_while_sending()
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     "sequences", [SEQUENCES, pytest.param(MORE, marks=pytest.mark.chaos)], ids=["some", "more"]
 )

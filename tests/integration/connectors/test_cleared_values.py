@@ -88,6 +88,7 @@ async def receiver(platform: Platform, **config: Any) -> AsyncIterator[Receiver]
         yield Receiver(flow, **config)
 
 
+@pytest.mark.walk
 async def test_a_webhook_is_told_null_once(platform: Platform) -> None:
     """Two members change at once: what was sent of one is not cleared of the other."""
     personal = {"profile": {"properties": ["tier", "city"]}}
@@ -150,6 +151,7 @@ async def test_mapped_fields_are_cleared_and_empty_templates_are_absent(platform
             ], given
 
 
+@pytest.mark.walk
 async def test_members_of_a_mapped_object_are_fields(platform: Platform) -> None:
     for value in (
         {"@path": "$.traits"},
@@ -164,6 +166,7 @@ async def test_members_of_a_mapped_object_are_fields(platform: Platform) -> None
             assert "tier" not in item["data"]
 
 
+@pytest.mark.walk
 async def test_braze_is_told_null(platform: Platform) -> None:
     async with prepared(platform, BRAZE) as world:
         braze = world.emulator
@@ -189,6 +192,7 @@ async def test_braze_is_told_null(platform: Platform) -> None:
         assert world.emulator.stats()["violations"] == 0
 
 
+@pytest.mark.walk
 async def test_talon_one_is_told_null(platform: Platform) -> None:
     async with prepared(platform, TALON) as world:
         talon = world.emulator
@@ -206,6 +210,7 @@ async def test_talon_one_is_told_null(platform: Platform) -> None:
         assert json.loads(newest["body"])["attributes"] == {"tier": None}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("updates", [False, True])
 async def test_without_updates_nothing_is_cleared_until_the_next_entry(
     platform: Platform, updates: bool

@@ -31,6 +31,7 @@ async def begun(world: World, **options: Any) -> str:
     )
 
 
+@pytest.mark.walk
 async def test_only_later_changes_are_sent(platform: Platform, partner: Partner) -> None:
     async with world_of(platform, partner) as world:
         activation = await begun(world)

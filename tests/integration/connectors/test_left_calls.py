@@ -77,6 +77,7 @@ def end_jobs(partner: KlaviyoEmulator) -> None:
 
 
 class TestCancelled:
+    @pytest.mark.walk
     async def test_members_that_a_cancelled_job_adds_leave_with_a_later_plan(
         self, platform: Platform
     ) -> None:

@@ -31,6 +31,7 @@ from tests.integration.connectors.test_places import (
 from tests.stepping import Hand
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
 async def test_each_arm_has_a_list_that_is_made_for_it(
     platform: Platform, partner: Partner

@@ -154,6 +154,7 @@ async def has_candidates(world: World) -> bool:
         return bool(await SyncRepository(session).lock_candidates(busy=[], filled=[], resyncs=1))
 
 
+@pytest.mark.walk
 async def test_other_entries_and_updates_wait_until_those_of_new_owners_are_recorded(
     platform: Platform,
 ) -> None:

@@ -67,6 +67,7 @@ def settings(settings: Settings) -> Settings:
     )
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("members", "patience"), SIZES)
 @pytest.mark.parametrize("slow", rest_in_walks([False, True]), ids=["limits spent", "slow imports"])
 async def test_an_exit_arrives_while_a_resync_of_the_same_account_goes_on(

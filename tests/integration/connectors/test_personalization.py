@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.services.platform.platform import Platform
 from tests.integration.connectors.test_partners import PARTNERS, World, world_of
@@ -49,6 +51,7 @@ def profile(world: World) -> dict[str, Any]:
     return found.attributes
 
 
+@pytest.mark.walk
 async def test_klaviyo_writes_them_into_its_fields_or_own_properties(platform: Platform) -> None:
     async with world_of(platform, KLAVIYO) as world:
         activation = await activate(world)
@@ -74,6 +77,7 @@ async def test_a_mapping_of_the_properties_says_all_of_them(platform: Platform) 
         assert profile(world)["properties"] == {"place": "Bern"}
 
 
+@pytest.mark.walk
 async def test_braze_writes_them_as_attributes_and_those_that_changed_again(
     platform: Platform,
 ) -> None:
@@ -119,6 +123,7 @@ ON_EXIT: list[tuple[dict[str, Any], bool | None]] = [
 ]
 
 
+@pytest.mark.walk
 async def test_braze_is_sent_on_exit_what_the_mapping_says(platform: Platform) -> None:
     async with world_of(platform, BRAZE) as world:
         attributes = [f"attribute_{number}" for number in range(len(ON_EXIT))]

@@ -76,6 +76,7 @@ async def identities(flow: Flow, activation: str) -> dict[str, Any]:
     return {row["key"]: row["identity"] for row in found}
 
 
+@pytest.mark.walk
 async def test_nobody_stays_who_was_sent_just_before(platform: Platform) -> None:
     async with a_list(platform) as (flow, partner, activation):
         partner.account.index_seconds = 60
@@ -95,6 +96,7 @@ async def test_nobody_stays_who_was_sent_just_before(platform: Platform) -> None
         assert (sync.state, sync.delivered, len(on_the_list(partner))) == ("complete", 12, 2)
 
 
+@pytest.mark.walk
 @pytest.mark.usefixtures("searchable")
 async def test_an_exit_looks_for_the_other_identifiers_that_nobody_else_has(
     platform: Platform,
@@ -117,6 +119,7 @@ async def test_an_exit_looks_for_the_other_identifiers_that_nobody_else_has(
         assert (await flow.activation(activation)).held == 3
 
 
+@pytest.mark.walk
 @pytest.mark.usefixtures("searchable")
 async def test_of_a_duplicate_only_the_accepted_identifier_is_kept(platform: Platform) -> None:
     async with a_list(platform) as (flow, partner, activation):
@@ -138,6 +141,7 @@ async def test_of_a_duplicate_only_the_accepted_identifier_is_kept(platform: Pla
         assert "other@x.io" in on_the_list(partner)  # the other person, who has u1
 
 
+@pytest.mark.walk
 @pytest.mark.usefixtures("searchable")
 async def test_the_members_of_other_activations_at_the_place_count_too(platform: Platform) -> None:
     async with a_list(platform) as (flow, partner, activation):

@@ -71,6 +71,7 @@ async def test_an_arm_can_have_a_list_that_is_there(platform: Platform) -> None:
         assert inside(world, made["B"]) == arm(activation, "B")
 
 
+@pytest.mark.walk
 async def test_a_property_tells_the_arms_of_one_list(platform: Platform) -> None:
     async with world_of(platform, KLAVIYO) as world:
         activation = await activate(
@@ -102,6 +103,7 @@ def told(world: World) -> dict[int, str]:
     return found
 
 
+@pytest.mark.walk
 async def test_two_who_share_an_address_are_one_member_whatever_their_arms(
     platform: Platform,
 ) -> None:
@@ -118,6 +120,7 @@ async def test_two_who_share_an_address_are_one_member_whatever_their_arms(
         assert inside(world, LIST) == {0}
 
 
+@pytest.mark.walk
 async def test_each_arm_has_an_attribute(platform: Platform) -> None:
     async with world_of(platform, BRAZE) as world:
         activation = await activate(world, split=AB, connectionSettings={"attribute_name": "vip"})
@@ -134,6 +137,7 @@ async def test_each_arm_has_an_attribute(platform: Platform) -> None:
         assert inside(world, "vip_A") | inside(world, "vip_B") == set()
 
 
+@pytest.mark.walk
 async def test_members_leave_a_group_that_takes_fewer_at_once(platform: Platform) -> None:
     async with world_of(platform, BRAZE) as world:
         braze = world.emulator
@@ -152,6 +156,7 @@ async def test_members_leave_a_group_that_takes_fewer_at_once(platform: Platform
         assert braze.stats()["violations"] == 0
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("by", ["connection", "option"])
 async def test_members_move_to_another_list_when_it_is_named(platform: Platform, by: str) -> None:
     async with world_of(platform, KLAVIYO) as world:
@@ -174,6 +179,7 @@ async def test_members_move_to_another_list_when_it_is_named(platform: Platform,
         assert inside(world, "OtHeRr") == set(range(MEMBERS))
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
 async def test_a_list_that_was_deleted_at_the_partner_is_left_without_it(
     platform: Platform, partner: Partner
@@ -212,6 +218,7 @@ async def test_a_dry_run_shows_the_request_of_each_arm_before_its_list_is_there(
         assert await lists(world) == {}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("by", ["connection", "option"])
 async def test_no_member_moves_when_a_created_list_is_named(platform: Platform, by: str) -> None:
     async with world_of(platform, KLAVIYO) as world:
@@ -233,6 +240,7 @@ async def test_no_member_moves_when_a_created_list_is_named(platform: Platform, 
         assert inside(world, made) == set(range(1, MEMBERS + 1))
 
 
+@pytest.mark.walk
 async def test_an_upsert_that_names_a_created_list_adds_its_members_there(
     platform: Platform,
 ) -> None:
@@ -250,6 +258,7 @@ async def test_an_upsert_that_names_a_created_list_adds_its_members_there(
         assert inside(world, made) == set(range(MEMBERS + 5))
 
 
+@pytest.mark.walk
 async def test_no_member_moves_when_the_list_created_for_an_arm_is_named(
     platform: Platform,
 ) -> None:
@@ -270,6 +279,7 @@ async def test_no_member_moves_when_the_list_created_for_an_arm_is_named(
         assert inside(world, made["A"]) == arm(activation, "B")
 
 
+@pytest.mark.walk
 async def test_drift_reads_the_shared_list_beside_that_of_one_arm(platform: Platform) -> None:
     async with world_of(platform, KLAVIYO) as world:
         arms = [{**AB[0], "list": {"id": LIST}}, AB[1]]
@@ -290,6 +300,7 @@ async def test_drift_reads_the_shared_list_beside_that_of_one_arm(platform: Plat
         assert (found.there, found.held, found.missing) == (MEMBERS, MEMBERS, 0)
 
 
+@pytest.mark.walk
 async def test_the_shared_list_of_a_split_may_not_be_gone(platform: Platform) -> None:
     async with world_of(platform, KLAVIYO) as world:
         arms = [{**AB[0], "list": {"id": LIST}}, AB[1]]
@@ -304,6 +315,7 @@ async def test_the_shared_list_of_a_split_may_not_be_gone(platform: Platform) ->
         assert sync.state == "failed"
 
 
+@pytest.mark.walk
 async def test_what_is_held_on_an_old_list_is_kept_when_the_new_one_is_taken_over(
     platform: Platform,
 ) -> None:
@@ -345,6 +357,7 @@ async def enable(world: World, activation: str, *, enabled: bool) -> None:
         )
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("partner", [KLAVIYO], ids=lambda partner: partner.slug)
 @pytest.mark.parametrize(
     "fault", [None, {"kind": "status", "status": 503, "method": "DELETE"}], ids=["nothing", "503"]

@@ -40,6 +40,7 @@ async def pending(world: World, activation: str, sync: Sync) -> int:
         return (await get_sync(session, world.flow.space_id, activation, sync.id)).pending
 
 
+@pytest.mark.walk
 async def test_one_reason_and_later_the_other(platform: Platform) -> None:
     async with world_of(platform, PARTNERS[0]) as world:
         emulator: Any = world.emulator
@@ -81,6 +82,7 @@ async def test_one_reason_and_later_the_other(platform: Platform) -> None:
         assert world.inside() == everybody
 
 
+@pytest.mark.walk
 async def test_what_is_no_longer_known_is_refused_with_the_way_out(platform: Platform) -> None:
     async with world_of(platform, PARTNERS[0]) as world:
         emulator: Any = world.emulator

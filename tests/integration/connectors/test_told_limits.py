@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 
 from app.sandbox.braze import DEFAULT_KEY, BrazeEmulator
 from app.services.platform.platform import Platform
@@ -65,6 +66,7 @@ async def deliver(world: World) -> None:
 
 
 class TestBraze:
+    @pytest.mark.walk
     async def test_a_lower_limit_is_honoured_as_soon_as_it_is_reported(
         self, platform: Platform
     ) -> None:
@@ -73,6 +75,7 @@ class TestBraze:
             await deliver(world)
             assert braze_of(world).stats()["throttled"] <= FEW
 
+    @pytest.mark.walk
     async def test_calls_of_another_program_are_taken_into_account(
         self, platform: Platform
     ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from app.console.revision_texts import differences
 from app.core import clock
 from app.services.activations import (
@@ -38,6 +40,7 @@ async def _stored(browser: Browser, activation: str) -> tuple[Any, dict[str, Any
     return options, dict(revision.config)
 
 
+@pytest.mark.walk
 async def test_a_copy_has_all_settings(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload({"profile_id": f"p{i}", "plan": "pro", "ok": True} for i in range(3))

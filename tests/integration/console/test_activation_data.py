@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app.services.activations.connections import find_connection
 from app.storage.models import ActivationRevision
 from tests.integration.console.conftest import Browser, form_of
@@ -159,6 +161,7 @@ async def test_a_token_that_may_not_write_sees_no_forms(browser: Browser) -> Non
     assert "email newest email" in browser.text
 
 
+@pytest.mark.walk
 async def test_the_country_of_phone_numbers_is_chosen_where_a_dry_run_says_that_it_lacks(
     browser: Browser,
 ) -> None:

@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from app.core import clock
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
@@ -135,6 +137,7 @@ async def test_a_reader_sees_the_options_without_a_form(visitor: Browser) -> Non
     assert refused.status_code == 403
 
 
+@pytest.mark.walk
 async def test_lists_are_chosen_for_all_or_for_each_part(browser: Browser) -> None:
     flow = browser.flow
     klaviyo = KlaviyoEmulator(job_seconds=0.05)

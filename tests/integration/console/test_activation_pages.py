@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.integration.console.conftest import Browser
 
 
@@ -12,6 +14,7 @@ def _path(browser: Browser, activation: str) -> str:
     return f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
 
 
+@pytest.mark.walk
 async def test_an_activation_is_run_stopped_enabled_renamed_and_deleted(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))
@@ -54,6 +57,7 @@ async def test_an_activation_is_run_stopped_enabled_renamed_and_deleted(browser:
     assert (await browser.open(path)).status_code == 404
 
 
+@pytest.mark.walk
 async def test_each_tab_shows_its_part(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))
@@ -80,6 +84,7 @@ async def test_each_tab_shows_its_part(browser: Browser) -> None:
     assert "{&#34;a&#34;: }" in page.text, "what was typed is kept"
 
 
+@pytest.mark.walk
 async def test_a_first_start_asks_what_happens_to_the_members(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))
@@ -93,6 +98,7 @@ async def test_a_first_start_asks_what_happens_to_the_members(browser: Browser) 
         assert (await flow.quiet(activation)).delivered == sent
 
 
+@pytest.mark.walk
 async def test_a_start_that_is_stopped_before_its_plan_leaves_the_question_open(
     browser: Browser,
 ) -> None:
@@ -182,6 +188,7 @@ async def test_another_workspace_is_not_seen(browser: Browser) -> None:
     assert (await browser.open(foreign)).status_code == 404
 
 
+@pytest.mark.walk
 async def test_what_was_rejected_for_one_reason_is_retried(browser: Browser) -> None:
     flow = browser.flow
     flow.receiver.refused = {"p1": "blocked"}
@@ -209,6 +216,7 @@ async def test_what_was_rejected_for_one_reason_is_retried(browser: Browser) -> 
     )
 
 
+@pytest.mark.walk
 async def test_a_row_of_the_list_runs_stops_enables_and_deletes(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.sandbox.sandbox import Sandbox
 from tests.flow import worker
@@ -15,6 +17,7 @@ def _path(browser: Browser, activation: str) -> str:
     return f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
 
 
+@pytest.mark.walk
 async def test_a_member_is_sent_by_id_or_by_address(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload(
@@ -52,6 +55,7 @@ async def test_a_member_is_sent_by_id_or_by_address(browser: Browser) -> None:
     assert sum(sync.kind == "test" for sync in await flow.syncs(activation)) == 2
 
 
+@pytest.mark.walk
 async def test_a_held_member_is_found(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload({"profile_id": f"p{i}", "email": f"p{i}@example.com"} for i in range(3))
@@ -70,6 +74,7 @@ async def test_a_held_member_is_found(browser: Browser) -> None:
     assert page.status_code == 409, "a webhook has no list that can be read"
 
 
+@pytest.mark.walk
 async def test_the_list_of_the_partner_is_compared_and_repaired(browser: Browser) -> None:
     flow = browser.flow
     klaviyo = KlaviyoEmulator(job_seconds=0.05)

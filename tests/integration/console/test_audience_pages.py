@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from app.services.audiences.previews import compute_preview
 from tests.integration.console.conftest import Browser
 from tests.stepping import Hand
@@ -25,6 +27,7 @@ async def _sql(browser: Browser, query: str = QUERY) -> str:
     return str(page.url.path)
 
 
+@pytest.mark.walk
 async def test_a_definition_is_added_computed_previewed_and_changed(browser: Browser) -> None:
     flow = browser.flow
     one = await _sql(browser)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import pytest
+
 from tests.integration.console.conftest import Browser
 from tests.integration.services.erasure.leaks import (
     ADA,
@@ -20,6 +22,7 @@ def _action(browser: Browser, search: str) -> str:
     return f"/console/spaces/{browser.flow.space_id}/profile/erase?search={quote(search, safe='')}"
 
 
+@pytest.mark.walk
 async def test_a_person_is_erased_after_its_id_is_typed(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload([ADA, GRACE])
@@ -59,6 +62,7 @@ async def test_a_person_is_erased_after_its_id_is_typed(browser: Browser) -> Non
     assert "Complete" in browser.text
 
 
+@pytest.mark.walk
 async def test_the_receipt_says_what_waits_and_what_stays(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload([ADA, GRACE])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from app.core.sent_json import MAX_DEPTH
 from tests.integration.console.conftest import Browser
 
@@ -19,6 +21,7 @@ async def _activation(browser: Browser) -> str:
     return f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
 
 
+@pytest.mark.walk
 async def test_a_mapping_is_checked_and_saved_as_it_is_written(browser: Browser) -> None:
     path = await _activation(browser)
     action = f"{path}/mapping?tab=mapping"
@@ -48,6 +51,7 @@ async def test_a_mapping_is_checked_and_saved_as_it_is_written(browser: Browser)
     assert "https://a.test" in browser.text, "nothing was saved"
 
 
+@pytest.mark.walk
 async def test_texts_that_cannot_be_stored_are_refused(browser: Browser) -> None:
     path = await _activation(browser)
     await browser.open(f"{path}?tab=options")
@@ -66,6 +70,7 @@ async def test_texts_that_cannot_be_stored_are_refused(browser: Browser) -> None
         assert (await browser.open(place)).status_code == 422, place
 
 
+@pytest.mark.walk
 async def test_a_page_after_a_refused_action_links_to_itself(browser: Browser) -> None:
     path = await _activation(browser)
     await browser.open(f"{path}?tab=options")

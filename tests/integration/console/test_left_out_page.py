@@ -11,6 +11,7 @@ from tests.integration.api_extensions.test_left_out import SPLIT, rows
 from tests.integration.console.conftest import Browser
 
 
+@pytest.mark.walk
 async def test_the_numbers_of_a_sync_link_to_its_left_out_members(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload(rows(20))
@@ -46,6 +47,7 @@ async def test_the_numbers_of_a_sync_link_to_its_left_out_members(browser: Brows
     assert lines[2].endswith("p4@x.com,false")
 
 
+@pytest.mark.walk
 async def test_a_dry_run_links_to_who_would_be_left_out(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload(rows(8))
@@ -75,6 +77,7 @@ async def test_an_activation_shows_the_parts_of_its_last_sync(browser: Browser) 
     assert "Parts of the split sync" not in browser.text
 
 
+@pytest.mark.walk
 async def test_the_lists_of_a_split_are_named_before_it_is_sent(browser: Browser) -> None:
     flow = browser.flow
     other = await flow.another_audience()
@@ -134,6 +137,7 @@ async def test_nobody_was_left_out(browser: Browser) -> None:
     assert "Nobody was left out" in browser.text
 
 
+@pytest.mark.walk
 async def test_the_parts_of_a_large_audience_are_counted_on_demand(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

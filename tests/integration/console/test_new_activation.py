@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pytest
 from sqlalchemy import select, update
 
 from app.core import clock
@@ -231,6 +232,7 @@ async def test_settings_are_saved_as_a_disabled_activation_with_a_dry_run(browse
     assert "without consent" in browser.text
 
 
+@pytest.mark.walk
 async def test_a_start_asks_what_happens_to_the_members(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))
@@ -290,6 +292,7 @@ async def test_a_review_says_what_is_wrong_with_addresses(browser: Browser) -> N
     assert "email: 2 are no e-mail addresses" in browser.text
 
 
+@pytest.mark.walk
 async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> None:
     flow = browser.flow
     await browser.open(_step(browser, "audiences", goal="segment"))
@@ -423,6 +426,7 @@ async def test_a_file_without_a_key_says_so_before_an_audience_is_created(browse
     assert "or change the file and upload it again." in browser.text
 
 
+@pytest.mark.walk
 async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     browser: Browser,
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from app.console.errors import PageMount, PageRoute
 from app.console.files import PREFIX
 from app.console.router import console_router
@@ -98,6 +100,7 @@ async def test_a_one_time_send_is_found_as_finished(browser: Browser) -> None:
     )
 
 
+@pytest.mark.walk
 async def test_a_single_send_has_the_time_of_its_sync_not_of_its_form(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))

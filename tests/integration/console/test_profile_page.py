@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.flow import worker
 from tests.integration.console.conftest import Browser
 
 
+@pytest.mark.walk
 async def test_a_profile_is_found_explained_and_sent(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))

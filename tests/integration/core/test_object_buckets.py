@@ -67,6 +67,7 @@ async def test_compressed_files_are_stored_as_they_are(
     assert b"".join([piece async for piece in store.open_read(name)]) == local.read_bytes()
 
 
+@pytest.mark.walk
 async def test_copies_that_nothing_uses_are_removed(
     store: ObjectStore, local: Path, tmp_path: Path
 ) -> None:

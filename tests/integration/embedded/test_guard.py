@@ -316,6 +316,7 @@ class TestSharing:
         second.process.kill()
         seconds_until(lambda: not any(map(is_running, second.pids)), SOON)
 
+    @pytest.mark.walk
     def test_two_first_starts_at_once_make_one_server(self, data_dir: Path) -> None:
         command = [sys.executable, "-c", HOLDER, str(data_dir)]
         processes = [
@@ -336,6 +337,7 @@ class TestSharing:
             process.communicate()
         seconds_until(lambda: not processes_of(data_dir), SOON)
 
+    @pytest.mark.walk
     def test_the_first_holder_may_leave_first(self, data_dir: Path) -> None:
         first = start_servers(data_dir)
         second = start_servers(data_dir)
@@ -355,6 +357,7 @@ class TestGuard:
         seconds_until(lambda: not is_running(holder.servers[name]), SOON)
         assert again.servers["guard_pid"] == holder.servers["guard_pid"]
 
+    @pytest.mark.walk
     def test_alive_notices_the_end_of_the_guard(self, data_dir: Path) -> None:
         with start_servers(data_dir) as running:
             assert running.alive()
@@ -363,6 +366,7 @@ class TestGuard:
 
 
 class TestClearMessages:
+    @pytest.mark.walk
     def test_for_data_of_another_version(self, data_dir: Path) -> None:
         with start_servers(data_dir):
             pass
@@ -414,6 +418,7 @@ class TestRoot:
             assert groups.split()[1:] == []
         assert (data_dir / "servers").stat().st_uid != 0
 
+    @pytest.mark.walk
     def test_a_closed_data_folder_keeps_its_mode_and_its_servers_live_elsewhere(
         self, data_dir: Path
     ) -> None:
@@ -461,6 +466,7 @@ class TestRoot:
 
 
 class TestDeepFolders:
+    @pytest.mark.walk
     def test_sockets_go_to_a_short_folder_that_is_no_strangers(self, data_dir: Path) -> None:
         deep = data_dir / ("x" * 60) / ("y" * 60)
         with start_servers(deep) as running:
@@ -476,6 +482,7 @@ class TestDeepFolders:
         finally:
             short.unlink()
 
+    @pytest.mark.walk
     async def test_a_space_in_the_folders_name_moves_the_sockets(self, data_dir: Path) -> None:
         with start_servers(data_dir / "two words") as running:
             assert await execute(running.database_url, "SELECT 1") == 1

@@ -90,6 +90,7 @@ class TestDatabases:
             await fetch(copy, "SELECT 1")
 
 
+@pytest.mark.walk
 @pytest.mark.skipif(not MEMORY.is_dir(), reason="this system has no /dev/shm")
 def test_a_killed_server_of_the_tests_leaves_nothing(tmp_path: Path) -> None:
     killed = UsersDatabase()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pytest
 from sqlalchemy import select, text
 
 from app.queue import Task
@@ -36,6 +37,7 @@ async def make_due(flow: Flow) -> None:
             await session.execute(text(f"UPDATE {table} SET next_at = now()"))
 
 
+@pytest.mark.walk
 async def test_each_step_names_the_store_and_goes_on(flow: Flow) -> None:
     hand = Hand(flow)
     activation = await flow.activate(resync=True)

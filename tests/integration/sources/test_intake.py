@@ -11,6 +11,7 @@ from tests.integration.sources.test_reader import source
 from tests.users_database import PASSWORD, UsersDatabase
 
 
+@pytest.mark.walk
 async def test_a_lost_connection_is_reported_by_the_driver(users_database: UsersDatabase) -> None:
     """A step may begin on it: the next query says that it is lost."""
     about = source(users_database)

@@ -99,6 +99,7 @@ class TestReading:
         await asyncio.to_thread(users_database.until, 0, 2)
         assert os.listdir(tmp_path) == []  # noqa: PTH208  (a moment's work)
 
+    @pytest.mark.walk
     async def test_a_worker_that_is_killed_ends_its_query(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:

@@ -142,6 +142,7 @@ class TestTypes:
 
 
 class TestRead:
+    @pytest.mark.walk
     async def test_200_000_rows_in_flat_memory(self, reader: Reader) -> None:
         """Memory holds one group of the file at a time, so the whole read needs no more than the first group."""
         sql = "SELECT i AS id, repeat(md5(i::text), 24) AS wide FROM generate_series(1, {}) AS i"
@@ -196,6 +197,7 @@ class TestRead:
         await asyncio.to_thread(reader.database.until, 0, 2)
         assert not reader.out.exists()
 
+    @pytest.mark.walk
     async def test_a_server_that_is_killed_during_the_read_is_unavailable(
         self, reader: Reader
     ) -> None:

@@ -33,6 +33,7 @@ async def three_datasets(flow: Flow) -> list[str]:
     return ["dst_1", "dst_2", "dst_3"]
 
 
+@pytest.mark.walk
 async def test_a_row_that_is_missing(flow: Flow) -> None:
     async with flow.platform.unit_of_work() as session:
         repository = DatasetRepository(session)

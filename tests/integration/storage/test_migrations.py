@@ -33,6 +33,7 @@ def test_each_step_goes_up_down_and_up_again(empty: str) -> None:
     command.check(config)
 
 
+@pytest.mark.walk
 def test_processes_that_migrate_at_once_take_turns(empty: str, tmp_path: Path) -> None:
     """Several hosts start a new version at one moment: each runs all missing migrations, or none."""
     environment = {

@@ -25,6 +25,7 @@ asyncio.run(serving._work(None, None, is_child=sys.argv[1] == "child"))
 """
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("kind", "code", "said"), [("child", 0, "recorded\n"), ("alone", -signal.SIGTERM, "")]
 )

@@ -127,6 +127,7 @@ def read_only(payload: dict[str, Any], paths: frozenset[tuple[str, ...]]) -> dic
     return {key: value for key, value in payload.items() if any(p[0] == key for p in paths)}
 
 
+@pytest.mark.walk
 @settings(max_examples=600, deadline=None)
 @given(seed=st.integers(min_value=0, max_value=2**48))
 def test_a_change_of_anything_else_changes_no_result(seed: int) -> None:

@@ -264,6 +264,7 @@ class TestEnds:
             children.start_child(jobs.__name__)
         assert descriptors() == before
 
+    @pytest.mark.walk
     async def test_a_killed_template_is_started_again(self) -> None:
         assert await call(jobs.echo, 1) == 1
         process = children._TEMPLATE._process

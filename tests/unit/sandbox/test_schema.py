@@ -72,6 +72,7 @@ class TestDocument:
         assert DOCUMENT.find("PUT", "/api/lists")[::2] == (None, True)
         assert DOCUMENT.find("GET", "/api/other")[::2] == (None, False)
 
+    @pytest.mark.walk
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")
     def test_agrees_with_an_independent_validator(self) -> None:
         from openapi_schema_validator import OAS30Validator  # its import compiles grammars

@@ -59,6 +59,7 @@ def read(files: Any, name: str) -> bytes:
         return bytes(stream.read())
 
 
+@pytest.mark.walk
 async def test_objects_are_written_and_read_by_the_protocols_of_s3_and_gcs(
     urls: dict[str, str],
 ) -> None:

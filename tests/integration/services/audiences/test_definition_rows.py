@@ -170,6 +170,7 @@ class TestRuns:
         assert here == there
         assert len(here) == 2
 
+    @pytest.mark.walk
     async def test_the_same_of_many_kinds(self, shop: Shop) -> None:
         for select in (
             "sum(amount) AS spent",
@@ -341,6 +342,7 @@ class TestFailures:
         assert run.state == "failed"
         assert "may not be called" in str(run.error)
 
+    @pytest.mark.walk
     async def test_a_database_that_is_away_is_tried_again_then_fails_the_run_and_nothing_is_sent(
         self, shop: Shop
     ) -> None:
@@ -364,6 +366,7 @@ class TestFailures:
             assert row.current_snapshot_id == first.snapshot_id
         assert (await shop.run(audience)).state == "complete"
 
+    @pytest.mark.walk
     async def test_a_database_that_dies_while_it_is_read_and_comes_back_is_read_again(
         self, shop: Shop
     ) -> None:

@@ -105,6 +105,7 @@ class TestRunsThatDoNotSucceed:
         async with worker(flow.platform):
             await eventually(lambda: is_member(flow, 1))
 
+    @pytest.mark.walk
     async def test_a_change_that_cannot_be_applied_takes_no_others_with_it(
         self, flow: Flow
     ) -> None:

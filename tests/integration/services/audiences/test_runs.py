@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from app.storage.models import Run
@@ -17,6 +18,7 @@ def _id(run: Run) -> tuple[str, str]:
 
 
 class TestOrder:
+    @pytest.mark.walk
     async def test_what_is_accepted_after_an_upload_is_applied_after_it(self, flow: Flow) -> None:
         first = await patch(flow, 1)
         await upload(flow, [10])

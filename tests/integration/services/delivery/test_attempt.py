@@ -64,6 +64,7 @@ class TestClosing:
         assert flow.received(activation) == ids(range(3000))
         assert flow.receiver.stats()["redundant"] == 0
 
+    @pytest.mark.walk
     async def test_a_newer_run_supersedes_a_sync_that_has_sent_nothing(self, flow: Flow) -> None:
         activation = await flow.activate(brake=True)
         await flow.members(range(200))
@@ -77,6 +78,7 @@ class TestClosing:
         states = [one.state for one in await flow.syncs(activation)]
         assert (states[-2], sync.state, sync.exited) == ("superseded", "complete", 10)
 
+    @pytest.mark.walk
     async def test_a_held_plan_goes_out_when_that_very_plan_is_approved(self, flow: Flow) -> None:
         activation = await flow.activate(brake=True)
         await flow.members(range(200))
@@ -120,6 +122,7 @@ class TestRedisGone:
                     "sweep",
                 }
 
+    @pytest.mark.walk
     @pytest.mark.installation(worker=True)
     async def test_with_redis_the_work_is_done_under_arq(self, flow: Flow) -> None:
         activation = await flow.activate()

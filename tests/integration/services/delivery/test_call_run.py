@@ -64,6 +64,7 @@ async def test_only_what_failed_is_sent_again_with_the_same_bytes(
     assert (sync.last_unknown_at is not None) is (outcome == "unknown")
 
 
+@pytest.mark.walk
 async def test_calls_that_fail_again_and_again_keep_no_other_from_its_turn(single: Flow) -> None:
     """So many calls are refused that the attempt ends: the next one begins with those that were not tried."""
     hand = Hand(single)

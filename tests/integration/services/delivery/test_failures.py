@@ -31,6 +31,7 @@ async def test_who_delivers_anything_does_not_only_fail(flow: Flow) -> None:
     assert row.state == "active"
 
 
+@pytest.mark.walk
 async def test_another_revision_tries_the_refused_once_more(flow: Flow) -> None:
     """The partner refused members under the old revision, and may accept them under the new one."""
     hand = Hand(flow)
@@ -47,6 +48,7 @@ async def test_another_revision_tries_the_refused_once_more(flow: Flow) -> None:
     assert "p1" in flow.received(activation)
 
 
+@pytest.mark.walk
 async def test_a_sync_that_is_cut_short_does_not_use_up_the_other_try(flow: Flow) -> None:
     """Only a sync that was sent completely under the new revision has tried all refused members."""
     hand = Hand(flow)

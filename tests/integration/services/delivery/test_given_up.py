@@ -74,6 +74,7 @@ async def workers_end(
     return batches
 
 
+@pytest.mark.walk
 async def test_it_is_given_up_with_its_changes_unknown_and_blocks_nobody(flow: Flow) -> None:
     hand = Hand(flow)
     activation = await hand.planned()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.core import clock
 from app.services.delivery.sync_cache import LoadedSyncs
 from app.storage.models import Audience
@@ -10,6 +12,7 @@ from tests.integration.services.delivery.scene import held_sync
 
 
 class TestBytes:
+    @pytest.mark.walk
     async def test_a_retry_names_the_audience_as_the_first_try_did(self, flow: Flow) -> None:
         """A retry in another worker has the same idempotency key, so its body must not differ (R8)."""
         async with worker(flow.platform):

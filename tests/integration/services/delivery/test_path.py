@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
+
 import app.services.delivery
 from app.queue import Task
 from tests.flow import Flow
@@ -114,6 +116,7 @@ def listed() -> list[str]:
     return found
 
 
+@pytest.mark.walk
 async def test_no_file_is_entered_twice_and_the_document_lists_the_path(flow: Flow) -> None:
     hand = Hand(flow)
     trace = await deliver(flow, hand, **MAPPED)
@@ -129,6 +132,7 @@ async def test_no_file_is_entered_twice_for_rows_that_nobody_maps(flow: Flow) ->
     assert len(trace.files) == len(set(trace.files)), trace.files
 
 
+@pytest.mark.walk
 async def test_no_file_is_entered_twice_after_a_failure(flow: Flow) -> None:
     flow.sandbox.faults.add({"kind": "status", "status": 500, "times": 1})
     trace = await deliver(flow, Hand(flow))

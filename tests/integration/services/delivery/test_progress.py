@@ -49,8 +49,8 @@ async def test_no_call_is_made_after_the_lease_was_lost(single: Flow) -> None:
     runs = runs_of(pump)
     await keep_progress(single.platform, runs)
     assert runs[0].is_lost
-    in_flight, answered = runs[0].lanes, runs[0].results.calls
+    in_flight, answered = runs[0].lanes - runs[0]._new, runs[0].results.calls
     await eventually(lambda: runs[0].is_over)
-    assert runs[0].results.calls == answered + in_flight
+    assert runs[0].results.calls == answered + in_flight < 60
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import update
 
 from app.services.delivery.pump import Pump
@@ -77,6 +78,7 @@ class TestLostLeases:
 
 
 class TestProbes:
+    @pytest.mark.walk
     async def test_an_account_is_probed_by_one_batch_whatever_waits_for_it(
         self, flow: Flow
     ) -> None:

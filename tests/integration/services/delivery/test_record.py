@@ -27,6 +27,7 @@ class TestRejections:
         sync = await flow.quiet(activation)
         assert (sync.entered, sync.left_out.get("refused_before")) == (1, 2)
 
+    @pytest.mark.walk
     async def test_a_retry_asks_again(self, flow: Flow) -> None:
         activation = await flow.activate()
         flow.receiver.refused = {"p1": "blocked"}

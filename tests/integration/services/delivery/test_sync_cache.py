@@ -16,6 +16,7 @@ from tests.stepping import Hand
 
 
 class TestBrokenSyncs:
+    @pytest.mark.walk
     async def test_one_that_cannot_be_loaded_stops_nobody_else(self, flow: Flow) -> None:
         async with worker(flow.platform):
             broken = await flow.activate(brake=True)
@@ -28,6 +29,7 @@ class TestBrokenSyncs:
             sync = await flow.quiet(other)
         assert (sync.state, sync.delivered) == ("complete", 10)
 
+    @pytest.mark.walk
     async def test_a_plan_that_is_gone_counts_as_a_failure(self, flow: Flow) -> None:
         async with worker(flow.platform):
             activation = await flow.activate(brake=True)

@@ -15,6 +15,7 @@ from tests.integration.services.delivery.scene import attempts
 pytestmark = pytest.mark.installation(stepped=True)
 
 
+@pytest.mark.walk
 async def test_after_an_unknown_attempt_the_next_plan_waits_for_the_settle_time(flow: Flow) -> None:
     activation = await flow.activate()
     flow.sandbox.faults.add({"kind": "apply_then_status", "status": 500, "times": 1})
@@ -82,6 +83,7 @@ async def test_a_permanent_redirect_is_an_error_after_ten_minutes(flow: Flow) ->
 class TestRefusalsOfFew:
     """A batch of few members that is refused, and whether its account accepts others."""
 
+    @pytest.mark.walk
     async def test_a_member_is_rejected_if_the_account_has_accepted_others(
         self, flow: Flow
     ) -> None:
@@ -103,6 +105,7 @@ class TestRefusalsOfFew:
         assert (sync.delivered, sync.rejected) == (0, 0)
         assert (await flow.activation(activation)).state == "error"
 
+    @pytest.mark.walk
     async def test_no_member_is_rejected_if_many_are_refused(self, flow: Flow) -> None:
         activation = await flow.activate()
         await flow.members(range(5))

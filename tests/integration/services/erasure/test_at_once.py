@@ -119,6 +119,7 @@ async def test_a_reader_that_ends_during_a_pass_is_waited_for(
     assert (await carried_out(flow, ada)).state == "complete"
 
 
+@pytest.mark.walk
 async def test_a_pass_that_is_cut_leaves_its_readers_to_the_next_one(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ async def test_names_in_reports_of_partners_are_replaced(flow: Flow) -> None:
     assert {"sync", "batch", "attempt", "audit_event"} <= set(erasure.found["places"])
 
 
+@pytest.mark.walk
 async def test_a_notice_that_is_still_to_be_sent_does_not_name_the_person(flow: Flow) -> None:
     activation = await flow.activate(enabled=False)
     await flow.upload([ADA, GRACE])
@@ -94,6 +95,7 @@ async def test_a_notice_that_is_still_to_be_sent_does_not_name_the_person(flow: 
         assert notice.content["reason"].startswith("The address [erased] was refused")
 
 
+@pytest.mark.walk
 async def test_stored_responses_and_paths_of_requests(flow: Flow) -> None:
     await flow.upload([ADA, GRACE])
     workspace_id = await flow.workspace_id()
@@ -128,6 +130,7 @@ async def test_stored_responses_and_paths_of_requests(flow: Flow) -> None:
     assert texts == [b'{"email":"[erased]"}', b'{"email": "grace@example.com"}']
 
 
+@pytest.mark.walk
 async def test_the_configuration_is_reported_and_not_changed(flow: Flow) -> None:
     await flow.upload([ADA, GRACE])
     async with flow.platform.unit_of_work() as session:

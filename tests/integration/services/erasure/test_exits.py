@@ -46,6 +46,7 @@ async def test_a_disabled_activation_is_waited_for(flow: Flow) -> None:
     assert await leaks(flow) == []
 
 
+@pytest.mark.walk
 async def test_a_destination_that_gets_no_exits_keeps_the_person(flow: Flow) -> None:
     activation = await flow.activate(resync=True, mode="append")
     await flow.upload([ADA, GRACE])

@@ -24,6 +24,7 @@ from tests.integration.services.erasure.leaks import (
 pytestmark = pytest.mark.installation(stepped=True)
 
 
+@pytest.mark.walk
 async def test_nothing_is_left_and_the_destination_gets_the_exit(flow: Flow) -> None:
     activation = await flow.activate(resync=True, properties=["plan"])
     await flow.upload([ADA, GRACE])
@@ -53,6 +54,7 @@ async def test_nothing_is_left_and_the_destination_gets_the_exit(flow: Flow) -> 
     assert (sync.state, sync.entered, sync.exited) == ("complete", 1, 0)
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("part", rest_in_walks(["holdings", "snapshots", "syncs", "_switch"]))
 async def test_a_crash_at_any_point_is_carried_on(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, part: str
@@ -89,6 +91,7 @@ async def test_by_an_identifier_whatever_its_case(flow: Flow) -> None:
     assert await leaks(flow, "ada@example.com", "p-ada-17", "p-ada-17b") == []
 
 
+@pytest.mark.walk
 async def test_an_identifier_of_another_profile_stays_with_it(flow: Flow) -> None:
     await flow.upload([ADA, {**GRACE, "email": "ada@example.com"}])
     erasure = await erase(flow)
@@ -109,6 +112,7 @@ async def test_a_short_id_names_nobody_elsewhere(flow: Flow) -> None:
     assert found.member["traits"] == {"age": 42, "room": "42"}
 
 
+@pytest.mark.walk
 async def test_an_upload_of_before_is_waited_for(flow: Flow) -> None:
     await flow.upload([GRACE])
     run = await flow.supply([ADA, GRACE])

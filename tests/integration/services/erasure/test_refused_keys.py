@@ -11,6 +11,7 @@ from tests.integration.services.erasure.leaks import ADA, GRACE, erase, leaks
 pytestmark = pytest.mark.installation(stepped=True)
 
 
+@pytest.mark.walk
 async def test_uploads_leave_the_person_out_until_it_is_accepted_again(
     flow: Flow, client: httpx.AsyncClient
 ) -> None:
@@ -41,6 +42,7 @@ async def test_uploads_leave_the_person_out_until_it_is_accepted_again(
     assert flow.received(activation) == {"p-ada-17"}
 
 
+@pytest.mark.walk
 async def test_only_digests_are_stored(flow: Flow) -> None:
     await flow.upload([ADA, GRACE])
     await erase(flow, "p-ada-17", refuse=True)

@@ -26,6 +26,7 @@ from tests.stepping import Hand
 pytestmark = pytest.mark.installation(stepped=True)
 
 
+@pytest.mark.walk
 async def test_a_file_that_is_being_read_is_waited_for(flow: Flow) -> None:
     activation = await flow.activate(resync=True)
     await flow.upload([ADA, GRACE])
@@ -46,6 +47,7 @@ async def test_a_file_that_is_being_read_is_waited_for(flow: Flow) -> None:
     assert flow.received(activation) == {"p-grace-3"}
 
 
+@pytest.mark.walk
 async def test_a_file_that_was_just_written_is_waited_for(flow: Flow) -> None:
     """The upload of a run that has just ended has no row any more, and nobody reads it."""
     await flow.upload([ADA, GRACE])

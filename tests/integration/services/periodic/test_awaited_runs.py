@@ -108,6 +108,7 @@ async def test_each_day_computes_and_sends(flow: Flow) -> None:
             assert (await flow.activation(activation)).next_due_at == moment + DAY
 
 
+@pytest.mark.walk
 async def test_activations_of_one_moment_share_a_run_also_with_several_workers(flow: Flow) -> None:
     await define(flow, BY_DAY)
     due = [await due_at(flow, FIRST) for _ in range(2)]
@@ -130,6 +131,7 @@ async def test_activations_of_one_moment_share_a_run_also_with_several_workers(f
     assert len(await runs(flow)) == 1
 
 
+@pytest.mark.walk
 async def test_after_a_failed_run_no_sync_is_opened_and_a_notice_is_left(flow: Flow) -> None:
     await define(flow, BROKEN)
     activation = await due_at(flow, FIRST, notifications=NOTICES)
@@ -156,6 +158,7 @@ async def test_after_a_failed_run_no_sync_is_opened_and_a_notice_is_left(flow: F
     assert (await flow.activation(activation)).last_error is None
 
 
+@pytest.mark.walk
 async def test_of_other_audiences_the_newest_snapshot_is_sent(flow: Flow) -> None:
     """A schedule computes the audience, or its members are uploaded: then the activation computes nothing."""
     await flow.members(range(3))

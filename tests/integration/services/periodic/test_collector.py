@@ -55,6 +55,7 @@ async def snapshots(flow: Flow) -> set[str]:
         return set(found.all())
 
 
+@pytest.mark.walk
 async def test_a_month_old_history_is_forgotten_and_what_is_in_use_is_not(flow: Flow) -> None:
     activation = await flow.activate(resync=True)
     for last in (20, 30, 25):
@@ -80,6 +81,7 @@ async def test_a_month_old_history_is_forgotten_and_what_is_in_use_is_not(flow: 
     assert flow.received(activation) == {f"p{i}" for i in range(5, 26)}
 
 
+@pytest.mark.walk
 async def test_since_when_a_member_is_there_is_not_exact_once_its_history_is_forgotten(
     flow: Flow,
 ) -> None:
@@ -99,6 +101,7 @@ async def test_since_when_a_member_is_there_is_not_exact_once_its_history_is_for
     assert not (await found()).since_is_exact
 
 
+@pytest.mark.walk
 async def test_much_history_is_forgotten_part_by_part(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +263,7 @@ def history(now: datetime) -> list[datetime]:
     return moments[::-1]
 
 
+@pytest.mark.walk
 async def test_history_thins_out(flow: Flow) -> None:
     activation = await flow.activate(resync=True)
     await flow.members(range(5))
@@ -306,6 +310,7 @@ async def test_history_thins_out(flow: Flow) -> None:
     assert await flow.batches("syn_left") == [], "30 days are over"
 
 
+@pytest.mark.walk
 async def test_a_dry_run_does_not_follow_a_sync(flow: Flow) -> None:
     activation = await flow.activate(resync=True)
     await flow.members(range(5))
@@ -343,6 +348,7 @@ async def test_files_of_another_installation_in_the_same_store_are_kept(flow: Fl
     assert left == {*keys[:2], "notes/readme.txt"}
 
 
+@pytest.mark.walk
 async def test_old_snapshots_are_forgotten_in_small_transactions(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

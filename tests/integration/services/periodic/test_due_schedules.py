@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from app.core import clock
 from app.domain.activation_states import ActivationState
 from app.services.periodic.due_schedules import open_due_schedules
@@ -83,6 +85,7 @@ class TestFrequency:
 
 
 class TestStoppedAndEnabledAgain:
+    @pytest.mark.walk
     async def test_what_had_not_been_sent_is_sent(self, flow: Flow) -> None:
         async with worker(flow.platform):
             activation = await flow.activate()
@@ -97,6 +100,7 @@ class TestStoppedAndEnabledAgain:
             await flow.quiet(activation)
         assert len(flow.received(activation)) == 3000
 
+    @pytest.mark.walk
     async def test_what_somebody_cancelled_is_not_taken_up_by_a_change_of_its_name(
         self, flow: Flow
     ) -> None:
@@ -117,6 +121,7 @@ async def _running(flow: Flow, activation: str) -> bool:
 
 
 class TestAccountsThatLetNobodyIn:
+    @pytest.mark.walk
     async def test_enabling_one_activation_again_probes_the_account(self, flow: Flow) -> None:
         """Otherwise an account that was fixed at the partner would stay paused until a user checks it."""
         async with worker(flow.platform):

@@ -52,6 +52,7 @@ async def ages(flow: Flow, model: type[Any]) -> Counter[int]:
         return Counter((clock.now() - row.finished_at).days for row in rows)
 
 
+@pytest.mark.walk
 async def test_syncs_of_more_than_a_year_are_forgotten(flow: Flow) -> None:
     sync = await _synced(flow)
     await copied(flow, sync, "syn", OLDER, 60)
@@ -61,6 +62,7 @@ async def test_syncs_of_more_than_a_year_are_forgotten(flow: Flow) -> None:
     assert await ages(flow, Sync) == {0: 1, 300: 120, 500: 1}
 
 
+@pytest.mark.walk
 async def test_the_newest_stay_however_old_they_are(flow: Flow) -> None:
     sync = await _synced(flow)
     await copied(flow, sync, "syn", OLDER, 150)
@@ -68,6 +70,7 @@ async def test_the_newest_stay_however_old_they_are(flow: Flow) -> None:
     assert await ages(flow, Sync) == {0: 1, 401: 99}
 
 
+@pytest.mark.walk
 async def test_of_one_activation_a_limited_number_is_kept(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +83,7 @@ async def test_of_one_activation_a_limited_number_is_kept(
     assert await ages(flow, Sync) == {0: 1, 20: 20, 40: 70, 300: 29}
 
 
+@pytest.mark.walk
 async def test_ids_of_earlier_versions_are_not_taken_for_old_ones(flow: Flow) -> None:
     sync = await _synced(flow)
     await copied(flow, sync, "syn", YOUNGER, 110)
@@ -100,6 +104,7 @@ async def test_runs_are_forgotten_unless_their_snapshot_is_kept(flow: Flow) -> N
     assert await ages(flow, Run) == {0: 1, 401: 99, 410: 3}
 
 
+@pytest.mark.walk
 async def test_notices_are_forgotten_unless_they_wait(flow: Flow) -> None:
     sync = await _synced(flow)
     async with flow.platform.unit_of_work() as session:

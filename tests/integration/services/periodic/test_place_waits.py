@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.services.platform.platform import Platform
 from tests.integration.services.places.owners import IDENTITY, owners
 
 HOURLY = {"frequency": {"type": "interval", "minutes": 60}}
 
 
+@pytest.mark.walk
 async def test_a_sync_is_opened_once_for_a_change_of_the_other(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", mode="append", **IDENTITY)
@@ -24,6 +27,7 @@ async def test_a_sync_is_opened_once_for_a_change_of_the_other(platform: Platfor
         assert len(await them.one.flow.syncs(them.one.id)) == before + 1
 
 
+@pytest.mark.walk
 async def test_an_activation_with_a_schedule_waits_for_its_time(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", mode="append", **IDENTITY)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
+
 from app.services.places import Neighbours, fetch_holders, find_neighbours
 from app.services.platform import fetch_manifest
 from app.services.platform.platform import Platform
@@ -11,6 +13,7 @@ from app.snapshots.engine import Manifest
 from tests.integration.services.places.owners import IDENTITY, owners
 
 
+@pytest.mark.walk
 async def test_holdings_and_times_of_an_activation_and_the_others(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)

@@ -22,6 +22,7 @@ from tests.integration.services.places.owners import IDENTITY, owners
 LIST = "AbCdEf"
 
 
+@pytest.mark.walk
 async def test_two_spaces_with_one_account(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("abcdefghij", **IDENTITY)
@@ -42,6 +43,7 @@ async def test_two_spaces_with_one_account(platform: Platform) -> None:
         assert them.marked() == set("fg")
 
 
+@pytest.mark.walk
 async def test_two_accounts_protect_nothing(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)
@@ -51,6 +53,7 @@ async def test_two_accounts_protect_nothing(platform: Platform) -> None:
         assert (await them.one.newest()).exited == 1
 
 
+@pytest.mark.walk
 async def test_both_drop_a_key_at_once(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("abc", **IDENTITY)
@@ -65,6 +68,7 @@ async def test_both_drop_a_key_at_once(platform: Platform) -> None:
         assert [await owner.held() for owner in (them.one, them.other)] == [1, 1]
 
 
+@pytest.mark.walk
 async def test_a_cancelled_entry_of_the_other_leaves_nobody_behind(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("a", **IDENTITY)
@@ -117,6 +121,7 @@ async def test_a_resync_of_one_sends_no_exit_of_the_other(platform: Platform) ->
         assert them.marked() == {"a", "b"}
 
 
+@pytest.mark.walk
 async def test_a_deleted_activation_holds_nothing(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)
@@ -126,6 +131,7 @@ async def test_a_deleted_activation_holds_nothing(platform: Platform) -> None:
         assert them.marked() == {"a"}
 
 
+@pytest.mark.walk
 async def test_what_waited_for_a_deleted_activation_is_removed(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", mode="append", **IDENTITY)
@@ -151,6 +157,7 @@ async def test_a_disabled_activation_holds_what_it_held(platform: Platform) -> N
         assert them.marked() == {"a", "b"}
 
 
+@pytest.mark.walk
 async def test_one_moves_to_another_attribute(platform: Platform) -> None:
     async with owners(platform) as them:
         await them.share("ab", **IDENTITY)
@@ -177,6 +184,7 @@ async def test_two_activations_for_entries_and_exits_of_one_audience(platform: P
         assert them.marked() == {"a"}
 
 
+@pytest.mark.walk
 async def test_another_kind_of_key_on_one_list(platform: Platform) -> None:
     partner = KlaviyoEmulator(job_seconds=0.01)
     partner.account.new_list("VIP", LIST)
@@ -202,6 +210,7 @@ async def test_another_kind_of_key_on_one_list(platform: Platform) -> None:
         assert on_list() == {"a"}
 
 
+@pytest.mark.walk
 async def test_an_entry_waits_for_an_unknown_exit_of_the_other(platform: Platform) -> None:
     """The partner may apply the exit until the settle time is over, also after the other sync has ended.
 

@@ -75,6 +75,7 @@ class TestUploads:
         await hand.quiet()
         await assert_held_then_approve(flow, hand, activation, 0)
 
+    @pytest.mark.walk
     async def test_one_that_was_cut_off_between_two_lines(self, flow: Flow, hand: Hand) -> None:
         activation = await full(flow, hand)
         await flow.supply(rows(MEMBERS // 2))
@@ -115,6 +116,7 @@ class TestSmallAudiences:
 
 
 class TestDefinitions:
+    @pytest.mark.walk
     async def test_one_that_suddenly_matches_a_tenth(self, flow: Flow, hand: Hand) -> None:
         await define(flow, share=1)
         activation = await flow.activate(resync=True, brake=True)
@@ -124,6 +126,7 @@ class TestDefinitions:
         await compute(flow, hand)
         await assert_held_then_approve(flow, hand, activation, MEMBERS // 10)
 
+    @pytest.mark.walk
     async def test_one_that_is_repaired_supersedes_the_held_plan(
         self, flow: Flow, hand: Hand
     ) -> None:

@@ -21,6 +21,7 @@ async def dry_run(flow: Flow, activation: str, kind: str = "incremental") -> str
 
 
 class TestDryRun:
+    @pytest.mark.walk
     async def test_equals_what_the_sync_then_does(self, flow: Flow) -> None:
         activation = await flow.activate(enabled=False)
         await flow.members(range(250))

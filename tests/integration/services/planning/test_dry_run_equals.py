@@ -129,6 +129,7 @@ async def both(flow: Flow, hand: Hand, activation: str) -> tuple[Sync, Sync]:
     return said, await last(flow, activation)
 
 
+@pytest.mark.walk
 async def test_a_resync_that_is_still_to_come_is_told(platform: Platform) -> None:
     async with installation(platform) as flow:
         hand = Hand(flow)

@@ -88,6 +88,7 @@ async def test_a_worker_that_came_too_late_has_not_ended(flow: Flow) -> None:
     assert flow.received(activation) == {"p1"}
 
 
+@pytest.mark.walk
 async def test_holdings_that_cannot_be_read_are_an_error_after_three_tries(
     flow: Flow, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ async def test_holdings_that_cannot_be_read_are_an_error_after_three_tries(
     assert flow.received(activation) == {"p1", "new"}
 
 
+@pytest.mark.walk
 async def test_files_of_a_newer_version_are_named(flow: Flow, tmp_path: Path) -> None:
     hand = Hand(flow)
     activation, table = await delivered(flow, hand)
@@ -135,6 +137,7 @@ async def test_files_of_a_newer_version_are_named(flow: Flow, tmp_path: Path) ->
     assert "version 99" in str(row.last_error)
 
 
+@pytest.mark.walk
 async def test_during_an_upgrade_a_file_of_the_newer_version_waits_for_its_worker(
     flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

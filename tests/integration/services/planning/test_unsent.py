@@ -11,6 +11,7 @@ from tests.integration.services.planning.test_dry_run import dry_run
 pytestmark = pytest.mark.installation(worker=True)
 
 
+@pytest.mark.walk
 async def test_a_change_of_a_dry_run_says_what_is_not_sent_of_it(flow: Flow) -> None:
     await flow.upload([{"profile_id": "p1", "email": "p1@example.com", "phone": "0170 1234567"}])
     await flow.use_account("klaviyo", {"api_key": "pk_1234567890abcdef"})

@@ -11,6 +11,7 @@ from app.snapshots.engine import manifests
 from tests.integration.services.places.owners import IDENTITY, owners
 
 
+@pytest.mark.walk
 async def test_a_plan_is_computed_again_if_the_other_changes_meanwhile(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,6 +39,7 @@ async def test_a_plan_is_computed_again_if_the_other_changes_meanwhile(
         assert them.marked() == {"a"}
 
 
+@pytest.mark.walk
 async def test_deltas_are_compacted(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifests, "MOST_DELTAS", 1)
     async with owners(platform) as them:

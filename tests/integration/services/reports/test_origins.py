@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.services.reports import sync_origin
 from app.services.syncs import get_sync
 from tests.flow import Flow
 from tests.stepping import stepped
 
 
+@pytest.mark.walk
 async def test_a_sync_names_its_revision_and_the_snapshot_of_each_audience(
     flow: Flow,
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.core import clock
 from app.sandbox.klaviyo import KlaviyoEmulator
 from app.services.holdings import check_drift
@@ -40,6 +42,7 @@ async def explained(platform: Platform, owner: Owner, profile: str) -> tuple[lis
     return [one.held for one in found.held], [one.activation_id for one in found.held_by_others]
 
 
+@pytest.mark.walk
 async def test_dropped_and_waiting_exits_are_explained_and_are_no_drift(platform: Platform) -> None:
     partner = KlaviyoEmulator(job_seconds=0)
     partner.account.new_list("VIP", LIST)
@@ -63,6 +66,7 @@ async def test_dropped_and_waiting_exits_are_explained_and_are_no_drift(platform
         assert (found.held, found.of_others, found.extra, found.foreign) == (2, 1, 0, 0)
 
 
+@pytest.mark.walk
 async def test_a_dropped_exit_names_who_holds_the_member(platform: Platform) -> None:
     partner = KlaviyoEmulator(job_seconds=0)
     partner.account.new_list("VIP", LIST)

@@ -46,6 +46,7 @@ async def forget(flow: Flow, activation_id: str) -> None:
         )
 
 
+@pytest.mark.walk
 async def test_it_stops_at_the_bound_and_says_where(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +83,7 @@ async def test_it_stops_at_the_bound_and_says_where(
         assert await explained(remote, flow, activation_id) == here
 
 
+@pytest.mark.walk
 async def test_it_stops_when_its_time_is_over(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ async def define(flow: Flow, query: str) -> None:
         audience.query = query
 
 
+@pytest.mark.walk
 async def test_the_first_delivery_after_each_run(flow: Flow) -> None:
     early = await flow.activate()
     assert await note_of(flow, early) == (

@@ -30,6 +30,7 @@ class TestRefusalOfTheWhole:
             said = await status.activation_status(session, row, clock.now())
         assert said.note.startswith("Paused by an error")
 
+    @pytest.mark.walk
     async def test_enabling_again_sends_what_was_not_sent(self, flow: Flow) -> None:
         activation = await flow.activate()
         flow.sandbox.faults.add({"kind": "status", "status": 404})

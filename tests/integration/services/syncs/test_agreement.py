@@ -52,6 +52,7 @@ def member(number: int, **traits: Any) -> dict[str, Any]:
     return {"profile_id": f"p{number}", "email": f"p{number}@example.com", **traits}
 
 
+@pytest.mark.walk
 async def test_changes_after_a_delivered_sync_are_compared_alone(
     flow: Flow, compared: list[int | None]
 ) -> None:
@@ -66,6 +67,7 @@ async def test_changes_after_a_delivered_sync_are_compared_alone(
     assert compared == [None, None, 1, 1, 1, 1]
 
 
+@pytest.mark.walk
 async def test_a_new_column_is_compared_for_all(flow: Flow, compared: list[int | None]) -> None:
     await flow.members(range(20))
     activation = await flow.activate(resync=True)
@@ -78,6 +80,7 @@ async def test_a_new_column_is_compared_for_all(flow: Flow, compared: list[int |
     assert flow.received(activation) == {f"p{number}" for number in range(23)}
 
 
+@pytest.mark.walk
 async def test_once_a_day_all_members_are_compared(
     flow: Flow, compared: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from tests.flow import Flow
 pytestmark = pytest.mark.installation(worker=True, batch_size=2)
 
 
+@pytest.mark.walk
 async def test_the_receipts_of_all_parts_count(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned_sync, "_AT_ONCE", 4)
     monkeypatch.setattr(batch_pages, "MOST_BATCHES", 2)

@@ -75,6 +75,7 @@ async def half_sent(flow: Flow, hand: Hand) -> str:
 
 
 class TestAudiences:
+    @pytest.mark.walk
     async def test_one_that_is_added_does_not_break_the_running_sync(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -90,6 +91,7 @@ class TestAudiences:
         ]
         assert flow.received(activation) == FIRST | {"p90"}
 
+    @pytest.mark.walk
     async def test_one_that_nobody_has_computed_takes_a_held_plan_back(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -127,6 +129,7 @@ class TestAudiences:
         await hand.quiet()
         assert flow.received(activation) == {"p90"}
 
+    @pytest.mark.walk
     async def test_one_that_is_added_before_a_baseline_is_planned_is_sent(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -230,6 +233,7 @@ class TestStopped:
         await hand.quiet()
         assert flow.received(activation) == FIRST
 
+    @pytest.mark.walk
     async def test_what_was_stopped_goes_on_after_a_test_send(self, flow: Flow, hand: Hand) -> None:
         activation = await half_sent(flow, hand)
         await switch(flow, activation, on=False)

@@ -55,6 +55,7 @@ async def set_enabled(flow: Flow, activation: str, enabled: bool) -> None:
         await lifecycle.configuration_changed(session, row, resync=False, actor=ACTOR)
 
 
+@pytest.mark.walk
 async def test_it_is_given_up_and_done_when_the_activation_is_enabled_again(flow: Flow) -> None:
     hand = Hand(flow)
     activation, sync = await sent(hand)

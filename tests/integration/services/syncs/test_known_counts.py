@@ -54,6 +54,7 @@ async def seen(flow: Flow, activation: str) -> tuple[int, tuple[int, int] | None
     return wanted, known_counts(row), files
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("resync", [True, False], ids=["sent", "assumed"])
 async def test_counts_stay_those_of_the_files(flow: Flow, counted: list[str], resync: bool) -> None:
     await flow.members(range(30))
@@ -85,6 +86,7 @@ async def test_a_file_of_many_changes_is_counted(flow: Flow, counted: list[str])
     assert (wanted, 0) == known == files
 
 
+@pytest.mark.walk
 async def test_holdings_that_something_else_replaces_are_counted_again(
     flow: Flow, counted: list[str]
 ) -> None:

@@ -64,6 +64,7 @@ class TestWhilePlanning:
             await syncs.cancel_sync(session, flow.space_id, activation, dry.id, actor=ACTOR)
         assert (await flow.syncs(activation))[-1].state == "cancelled"
 
+    @pytest.mark.walk
     async def test_a_resync_that_is_asked_for_meanwhile_is_done_once(self, flow: Flow) -> None:
         async with worker(flow.platform):
             activation = await flow.activate(resync=True)
@@ -108,6 +109,7 @@ class TestResyncBeforeTheBaseline:
 class TestEnabledAgainWhileTheSyncIsClosed:
     """The stopped sync is settled after that, and the next sync sends the rest."""
 
+    @pytest.mark.walk
     async def test_after_an_error(self, flow: Flow) -> None:
         activation, hand = await self._planned(flow)
         flow.sandbox.faults.add({"kind": "status", "status": 410})
@@ -118,6 +120,7 @@ class TestEnabledAgainWhileTheSyncIsClosed:
         await hand.quiet()
         assert len(flow.received(activation)) == 10
 
+    @pytest.mark.walk
     async def test_after_it_was_switched_off(self, flow: Flow) -> None:
         activation, hand = await self._planned(flow)
         flow.sandbox.faults.add({"kind": "status", "status": 429, "times": 1})

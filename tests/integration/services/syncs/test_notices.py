@@ -30,6 +30,7 @@ class TestMail:
         assert mail.rcpt_tos == ["crm@example.com"]
         assert b"entered: 3" in mail.content
 
+    @pytest.mark.walk
     async def test_a_held_plan_is_told_and_a_finished_one_is_not_where_nobody_asked(
         self, flow: Flow, mailbox: tuple[Mailbox, int]
     ) -> None:

@@ -94,6 +94,7 @@ async def test_members_that_count_as_there_leave_nothing_for_a_send_whose_time_i
     assert flow.received(activation) == set()
 
 
+@pytest.mark.walk
 async def test_members_that_count_as_there_leave_later_changes_for_a_send_to_come(
     flow: Flow, hand: Hand
 ) -> None:

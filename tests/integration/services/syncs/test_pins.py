@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.flow import Flow, worker
 from tests.stepping import Hand
 
 
+@pytest.mark.walk
 async def test_a_newer_snapshot_does_not_change_a_baseline(flow: Flow) -> None:
     """A baseline keeps the snapshot of the moment in which the activation was created."""
     async with worker(flow.platform):

@@ -65,6 +65,7 @@ def give_one_profile(partner: KlaviyoEmulator, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(partner.account, "upsert", always_the_same)
 
 
+@pytest.mark.walk
 async def test_the_members_are_sent_again_at_once(platform: Platform) -> None:
     partner = klaviyo()
     partner.account.upsert({"external_id": "a", "phone_number": NUMBER})
@@ -82,6 +83,7 @@ async def test_the_members_are_sent_again_at_once(platform: Platform) -> None:
         assert (await them.one.flow.activation(them.one.id)).last_error is None
 
 
+@pytest.mark.walk
 async def test_another_activation_sends_its_member_again(platform: Platform) -> None:
     """Its member was sent before, so the newer one has the profile. What is sent by a schedule waits for its time."""
     partner = klaviyo()
@@ -100,6 +102,7 @@ async def test_another_activation_sends_its_member_again(platform: Platform) -> 
         assert not await them.wake()
 
 
+@pytest.mark.walk
 async def test_members_whom_klaviyo_never_tells_apart_are_rejected(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ async def test_a_receiver_that_drops_lower_numbers_gets_what_is_sent_again(flow:
     assert flow.received(activation) == {"p0", "p1"}
 
 
+@pytest.mark.walk
 async def test_an_activation_that_is_disabled_is_sent_again_when_it_is_enabled(flow: Flow) -> None:
     activation, backup = await lived_on(flow)
     await restore(flow, activation, backup, enabled=False, state="inactive")
@@ -144,6 +145,7 @@ async def test_members_who_count_as_already_there_are_not_sent(flow: Flow) -> No
     assert flow.received(activation) == set()
 
 
+@pytest.mark.walk
 async def test_numbers_leave_out_all_that_the_time_since_the_last_sync_allows(flow: Flow) -> None:
     activation, backup = await lived_on(flow)
     await restore(flow, activation, backup)

@@ -46,6 +46,7 @@ async def _breaker_is_null(flow: Flow) -> bool:
 
 
 class TestCollector:
+    @pytest.mark.walk
     async def test_it_reads_syncs_without_a_plan_and_activations_without_holdings(
         self, flow: Flow
     ) -> None:

@@ -106,6 +106,7 @@ class TestRunDefinition:
             == 2
         )
 
+    @pytest.mark.walk
     async def test_streams_more_than_its_memory(
         self, datasets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -49,6 +49,7 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+@pytest.mark.walk
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_query_ends_with_a_killed_worker(tmp_path: Path) -> None:
     parent = subprocess.Popen(

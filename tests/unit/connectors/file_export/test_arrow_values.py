@@ -19,6 +19,7 @@ from app.connectors.destinations.file_export.options import wanted_columns
 from app.connectors.destinations.file_export.rows import make_columns
 from app.core.exact_numbers import loads_exact
 from app.domain.changes import ChangeKind
+from tests.apart import examples
 from tests.unit.connectors.create import create_call
 from tests.unit.connectors.file_export.create import download
 
@@ -172,7 +173,10 @@ ROW = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.more_in_walks
+@settings(
+    max_examples=examples(50, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(
     rows=st.lists(ROW, min_size=1, max_size=4),
     form=st.sampled_from(["csv", "parquet"]),

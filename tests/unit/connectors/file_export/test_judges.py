@@ -143,6 +143,7 @@ async def test_s3_of_rclone_refuses_another_secret(
         await StoreTarget(store, "exports", "").check()
 
 
+@pytest.mark.walk
 async def test_fake_gcs_server_stores_all_bytes(
     fake_gcs: tuple[str, Path], tools: ConnectorTools, tmp_path: Path
 ) -> None:

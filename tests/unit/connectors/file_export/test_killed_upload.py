@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from app.connectors.base import ConnectorTools
 from tests.unit.connectors.file_export.test_stores import (
     content,
@@ -50,6 +52,7 @@ asyncio.run(upload())
 """
 
 
+@pytest.mark.walk
 def test_leaves_nothing_under_the_files_name(store: tuple[str, str], tmp_path: Path) -> None:
     path = tmp_path / "big"
     path.write_bytes(b"0123456789abcdef" * (SIZE // 16))

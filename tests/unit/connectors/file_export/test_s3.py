@@ -111,6 +111,7 @@ def between(refuse: Callable[[dict[str, Any]], str | None]) -> Iterator[str]:
 
 
 class TestParts:
+    @pytest.mark.walk
     async def test_a_large_file_is_written_and_copied_in_parts_as_one_object(
         self, s3_url: str, tools: ConnectorTools, file: Path
     ) -> None:
@@ -178,6 +179,7 @@ class TestParts:
                     Bucket="exports", Key=one["Key"], UploadId=one["UploadId"]
                 )
 
+    @pytest.mark.walk
     @pytest.mark.parametrize(
         ("asked", "limits", "said"),
         [
@@ -331,6 +333,7 @@ def _own_identity(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_own_identity")
 class TestRoles:
+    @pytest.mark.walk
     async def test_an_assumed_role_writes(
         self, s3_url: str, tools: ConnectorTools, file: Path
     ) -> None:

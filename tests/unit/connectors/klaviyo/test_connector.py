@@ -236,6 +236,7 @@ class TestRequests:
 
 
 class TestDeliver:
+    @pytest.mark.walk
     async def test_ten_thousand_in_one_job(self, world: World) -> None:
         receipts = await world.run(list_call(), people(10_000))
         assert receipts == Receipts()

@@ -84,6 +84,7 @@ class TestNotShownYet:
         assert await world.run(exit_call(), late) == Receipts()
         assert world.calls() == {"GET /api/profiles": 1}
 
+    @pytest.mark.walk
     async def test_the_search_waits_longer_each_time_and_ends(self, world: World) -> None:
         rows = exits(people(1_001), sent_at=ATTEMPTED - timedelta(minutes=5))
         world.partner.limits = False

@@ -32,6 +32,7 @@ def refusal(call: Callable[[], Any]) -> tuple[int, dict[str, Any]]:
 
 
 class TestCredentials:
+    @pytest.mark.walk
     def test_an_unknown_key(self, world: World) -> None:
         status, entry = refusal(world.connect("pk_unknown").Lists.get_lists)
         assert (status, entry["code"]) == (401, "authentication_failed")

@@ -68,6 +68,7 @@ class TestManyCalls:
         assert len(list(batches_of(create_sync(), cuts, many_calls=True))) == 63
         assert len(list(batches_of(create_sync(), cuts * 2, many_calls=False))) == 126
 
+    @pytest.mark.walk
     def test_a_batch_has_limits(self) -> None:
         small = batches_of(create_sync(), self.cuts(*[1] * 20_000), many_calls=True)
         assert len(list(small)) == 100

@@ -45,6 +45,7 @@ def test_a_process_of_another_container_keeps_its_folder(tmp_path: Path) -> None
     assert live_path.is_dir()
 
 
+@pytest.mark.walk
 def test_a_killed_process_leaves_nothing_although_its_id_is_in_use_again(tmp_path: Path) -> None:
     """A container that was killed starts again: its process has the id that it had before."""
     command = [sys.executable, "-c", HOLD, str(tmp_path)]

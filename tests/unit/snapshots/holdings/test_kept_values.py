@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from app.domain.batch_states import BatchEnd
 from app.domain.changes import ChangeKind, Mode
@@ -71,6 +72,7 @@ def test_the_third_sync_rejects_what_stayed_unknown(cursor: Cursor, folder: Path
     assert syncs.run([], DELIVERED) == ["p1: exited delivered None"]
 
 
+@pytest.mark.walk
 def test_changed_values_are_counted_anew(cursor: Cursor, folder: Path) -> None:
     syncs = Syncs(cursor, folder)
     for tier in ("gold", "gold", "silver", "silver"):
@@ -79,6 +81,7 @@ def test_changed_values_are_counted_anew(cursor: Cursor, folder: Path) -> None:
     assert syncs.run(P1, DELIVERED) == ["p1: entered delivered None"]
 
 
+@pytest.mark.walk
 def test_a_confirmation_ends_the_count(cursor: Cursor, folder: Path) -> None:
     syncs = Syncs(cursor, folder)
     for result in (MAYBE, MAYBE, DELIVERED):
@@ -88,6 +91,7 @@ def test_a_confirmation_ends_the_count(cursor: Cursor, folder: Path) -> None:
     assert syncs.run(P1, MAYBE, **again) == REJECTED
 
 
+@pytest.mark.walk
 def test_calls_without_a_response_do_not_count(cursor: Cursor, folder: Path) -> None:
     syncs = Syncs(cursor, folder)
     for result in (MAYBE, LOST, LOST, LOST, MAYBE):
@@ -120,6 +124,7 @@ def test_exits_are_counted_apart_from_entries(cursor: Cursor, folder: Path) -> N
     assert syncs.held() == []
 
 
+@pytest.mark.walk
 def test_updates_and_the_mode_remove_are_counted_too(cursor: Cursor, folder: Path) -> None:
     syncs = Syncs(cursor, folder)
     syncs.run(P1, DELIVERED)

@@ -120,7 +120,10 @@ def small(engine: Instance, tmp_path_factory: pytest.TempPathFactory) -> list[Lo
         ]
 
 
-@pytest.mark.parametrize(("name", "counts"), [("members", (2, 7)), ("shared in arms", (7,))])
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [("members", (2, 7)), pytest.param("shared in arms", (7,), marks=pytest.mark.walk)],
+)
 def test_any_ranges_give_the_same_rows(
     cursor: Cursor,
     folder: Path,
@@ -186,7 +189,8 @@ def test_members_that_are_sorted_by_their_keys_have_the_same_changes(
     assert sorts == [1, 1]
 
 
-@pytest.mark.parametrize("name", rest_in_walks(["shared", "members", "arms"]))
+@pytest.mark.walk
+@pytest.mark.parametrize("name", ["shared", "members", "arms"])
 def test_ranges_of_row_groups_change_nothing(
     cursor: Cursor,
     folder: Path,

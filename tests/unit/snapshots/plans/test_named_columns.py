@@ -61,6 +61,7 @@ def test_names(
     assert dict(changes[0].traits) == sent
 
 
+@pytest.mark.walk
 def test_a_change_is_an_update(cursor: Cursor, tmp_path: Path) -> None:
     spec = {**BY_EMAIL, "traits": ("first_name", "phone"), "named": ("first_name", "phone")}
     stats, _, plan = planned(cursor, tmp_path, [ROW], **spec)

@@ -93,6 +93,7 @@ def test_what_the_data_changed_does_not_count(cursor: Cursor, tmp_path: Path) ->
     assert (stats.entered, stats.exited, stats.rule_changes) == (1, 6, RuleChanges())
 
 
+@pytest.mark.walk
 def test_a_known_rule_changes_nothing(cursor: Cursor, tmp_path: Path) -> None:
     holdings = held(cursor, tmp_path, PEOPLE)
     for known in (frozenset({VALUES}), None):

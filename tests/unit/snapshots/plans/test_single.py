@@ -94,6 +94,7 @@ class TestWriteSinglePlan:
         (change,), _ = single(cursor, folder, AFTER, NOTHING, ChangeKind.EXITED)
         assert change.identity["external_id"] == "new"
 
+    @pytest.mark.walk
     def test_what_is_held_stays_so_where_the_partner_refuses(
         self, cursor: Cursor, folder: Path
     ) -> None:
@@ -104,6 +105,7 @@ class TestWriteSinglePlan:
             after, stats = folded(cursor, folder, plan, held, rejected=refused)
             assert (after, stats.held) == ({"a@x.com": Held.YES}, 1)
 
+    @pytest.mark.walk
     def test_the_end_is_folded_as_that_of_any_plan(self, cursor: Cursor, folder: Path) -> None:
         held = held_by(cursor, folder, [BEFORE])
         other = {**AFTER, "profile_id": "p2", "email": "b@x.com"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ from app.snapshots.engine import (
 from app.snapshots.holdings import OutcomeMarks, compact_holdings, fold_marks, fold_outcome
 from app.snapshots.membership import write_delta
 from app.snapshots.plans import Counted, agrees, digest_of, write_plan
+from tests.apart import examples
 from tests.unit.snapshots.files import Instance, create_spec, fresh, ndjson, snapshot
 
 PROFILES = [f"p{number}" for number in range(6)]
@@ -161,6 +163,7 @@ class World:
         self.holdings = LocalManifest((out,))
 
 
+@pytest.mark.more_in_walks
 @given(
     mode=st.sampled_from(list(Mode)),
     sends=SENDS,
@@ -168,7 +171,7 @@ class World:
     fields=st.sampled_from(FIELDS),
     played=st.lists(steps(RARELY), min_size=2, max_size=6),
 )
-@settings(max_examples=16, deadline=None)
+@settings(max_examples=examples(3, 16), deadline=None)
 def test_a_plan_of_touched_members_is_the_plan_of_all(
     engine: Instance,
     mode: Mode,

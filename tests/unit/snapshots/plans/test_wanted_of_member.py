@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.domain.changes import ChangeKind, Mode
 from app.snapshots.engine import Arm, Cursor, KeyField, LocalManifest, PlannedChange
 from app.snapshots.plans import pick_member, read_member, read_plan, write_plan
+from tests.apart import examples
 from tests.unit.snapshots.files import Instance, create_spec, fresh, snapshot
 
 PROFILES = [f"p{number}" for number in range(4)]
@@ -49,7 +51,8 @@ def planned(
     return changes, {reason: count for reason, count in stats.left_out.items() if count}
 
 
-@settings(max_examples=50, deadline=None)
+@pytest.mark.more_in_walks
+@settings(max_examples=examples(12, 50), deadline=None)
 @example(  # a word that two rows share, with all identifiers as fields
     rows={"p0": {"user_id": "none"}, "p1": {"user_id": "none"}},
     key="member",

@@ -173,6 +173,7 @@ class TestNdjson:
         )
         assert "control character" in error.message
 
+    @pytest.mark.walk
     @pytest.mark.parametrize(
         "traits", [199, *(pytest.param(more, marks=pytest.mark.chaos) for more in (198, 300))]
     )
