@@ -20,9 +20,10 @@ is slower than the even ones disappear.
 
 **Why no W seconds at the partner contain more than N arrivals.** A call arrives after its slot: by the lateness of the process
 plus the time on the network. If these sums differ by at most J, calls that arrive in W seconds have slots in X seconds. Half of J is
-for lateness: a process that is later than that asks for another slot. J is 4 % of the window, 8 % if N < 100, at most two
-seconds. So N * W / X calls arrive: 96 % of the limit (93 % if N < 100), more in long windows. A partner whose network differs
-by more still sees even calls: one late call is one more in its window, and the window has room for 4 % more.
+for lateness: a process that is later than that asks for another slot. The time that Redis usually takes for a reply is no lateness:
+each call of a process comes as much later. J is 4 % of the window, 8 % if N < 100, at most two seconds. So N * W / X calls
+arrive: 96 % of the limit (93 % if N < 100), more in long windows. A partner whose network differs by more still sees even calls: one
+late call is one more in its window, and the window has room for 4 % more.
 
 All times are whole microseconds: a double, which is all that Lua has, is exact up to 2**53, and the time since 1970 is
 1.8e15 of them. Lua writes large numbers with 14 digits only, so they are formatted before they are stored. The clock in the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from app.connectors.errors import BudgetSpent
 from app.connectors.http import Hear
 from app.connectors.rate_headers import RateHeaders
 from app.queue import Queue
+from app.services.platform.budget_windows import SharedWindows
 from app.services.platform.platform import Platform
 from app.services.platform.rate_budgets import Budgets, new_batch
 
@@ -158,6 +160,28 @@ async def test_a_call_that_is_late_asks_for_another_slot_once(
     slow = Account(budgets, RateBudget("others", 100, MINUTE, "^POST ", NAMES))
     await slow.call()
     assert asked == 3
+
+
+async def test_calls_are_not_late_because_redis_is_far_away(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call comes as much later, so they keep their distances."""
+    assert await platform.queue.ping()
+    account, asked = Account(platform.budgets, SHORT), 0
+    take_now = SharedWindows.take
+
+    async def take(*args: Any, **named: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.05)
+        found = await take_now(*args, **named)
+        await asyncio.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(SharedWindows, "take", take)
+    for _ in range(4):
+        await account.call()
+    assert asked == 4
 
 
 async def test_a_report_about_a_call_of_this_process_alone_is_not_shared(
