@@ -172,6 +172,7 @@ def refused(commands: Commands) -> Refused:
 
 
 class TestUp:
+    @pytest.mark.walk
     def test_says_where_it_is_when_it_is_ready(self, home: Home) -> None:
         started = home.running()
         assert started.line["ready"] is True
@@ -199,6 +200,7 @@ class TestUp:
         status, _ = started.get(f"/spaces/{started.line['spaceId']}")
         assert status == 200
 
+    @pytest.mark.walk
     def test_shares_its_servers_with_the_other_commands(
         self, home: Home, commands: Commands
     ) -> None:
@@ -263,6 +265,7 @@ class TestUp:
         assert code == 1
         assert "of this database" in message
 
+    @pytest.mark.walk
     def test_goes_on_after_the_death_of_each_part(self, home: Home) -> None:
         started = home.running()
         path = f"/spaces/{started.line['spaceId']}"

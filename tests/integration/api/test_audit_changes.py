@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -57,6 +58,7 @@ async def send(api: httpx.AsyncClient, method: str, path: str, body: Any = None)
     return answer.json()["data"]
 
 
+@pytest.mark.walk
 async def test_each_resource_from_its_creation_to_its_end(
     api: httpx.AsyncClient, tenant: Tenant, platform: Platform
 ) -> None:

@@ -32,6 +32,7 @@ async def _get(url: str, path: str, token: str) -> tuple[int, dict[str, str], by
     return int(lines[0].split()[1]), headers, body
 
 
+@pytest.mark.walk
 async def test_a_crowd_is_served_or_refused(
     application: FastAPI, api: httpx.AsyncClient, tenant: Tenant, platform: Platform
 ) -> None:

@@ -110,6 +110,7 @@ class TestDialects:
 
 
 class TestWalk:
+    @pytest.mark.walk
     async def test_neither_skips_nor_repeats_under_inserts(
         self, api: httpx.AsyncClient, scene: Scene, platform: Platform
     ) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.api_extensions.desk import Desk
 from tests.integration.api_extensions.test_audience_checks import HEADER, warnings
 
 
+@pytest.mark.walk
 async def test_a_name_that_means_two_columns(desk: Desk) -> None:
     await desk.flow.upload(
         [{"profile_id": "p1", "First Name": "Ann", "firstName": "Ann", "Plan": "gold"}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from app.services.platform.platform import Platform
 from tests.integration.api_extensions.conftest import Tenant
@@ -38,6 +39,7 @@ async def warnings(api: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.walk
 async def test_a_definition_that_depends_on_the_order_of_rows(api: httpx.AsyncClient) -> None:
     await put(api, (await create(api, name="sales"))["id"], SALES, PARQUET)
     made = await save(api, LAST)

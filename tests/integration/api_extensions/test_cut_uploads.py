@@ -70,6 +70,7 @@ class TestCutUpload:
         assert [key async for key, _, _ in platform.objects.list("spaces")] == []
         assert "unhandled_exception" not in "".join(capfd.readouterr())
 
+    @pytest.mark.walk
     async def test_the_work_on_a_complete_upload_stops_when_its_client_leaves(
         self, platform: Platform, tenant: Tenant, port: int
     ) -> None:

@@ -80,6 +80,7 @@ class TestDeliveryOptions:
         notices = {"on": ["failed"], "destinationId": desk.flow.destination_id}
         await desk.data("PATCH", path, json={"notifications": notices})
 
+    @pytest.mark.walk
     async def test_another_mode_is_another_revision_and_opens_a_sync(self, desk: Desk) -> None:
         await desk.flow.members(range(6))
         activation = await desk.flow.activate(resync=True)

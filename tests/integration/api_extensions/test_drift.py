@@ -113,6 +113,7 @@ async def test_what_is_missing_extra_and_foreign_is_told_apart_and_only_ours_is_
     assert (await desk.flow.activation(activation)).held == 140
 
 
+@pytest.mark.walk
 async def test_a_repeated_repair_gets_the_first_answer(desk: Desk) -> None:
     activation = await desk.activate(resync=True)
     await desk.flow.members(range(3))
@@ -172,6 +173,7 @@ async def test_a_destination_that_does_not_tell_is_a_conflict(desk: Desk) -> Non
     assert (await desk.api.put(path, json={"from": "elsewhere"})).status_code == 422
 
 
+@pytest.mark.walk
 async def test_a_partner_that_refuses_or_is_away_says_so(desk: Desk) -> None:
     await desk.flow.members(range(3))
     activation = await desk.activate()

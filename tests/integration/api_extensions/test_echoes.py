@@ -63,6 +63,7 @@ async def test_no_secret_of_the_account_is_kept_or_shown(desk: Desk, status: int
             assert secret not in text
 
 
+@pytest.mark.walk
 async def test_what_another_account_keeps_secret_is_shown_as_it_is(desk: Desk) -> None:
     other = {"url": "https://b.example/", "secret": SECRET, "headers": {"Authorization": OTHERS}}
     register_secrets(WebhookSettings.model_validate(other))

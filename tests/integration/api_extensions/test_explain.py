@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.api_extensions.desk import Desk
 
 
 class TestExplain:
+    @pytest.mark.walk
     async def test_tells_the_whole_way_of_a_profile(self, desk: Desk) -> None:
         await desk.flow.members(range(3))
         activation = await desk.flow.activate(resync=True)

@@ -106,6 +106,7 @@ async def test_csv_is_downloaded_by_link_and_equal_to_the_membership(desk: Desk)
     assert len(told.content) == manifest["bytes"]
 
 
+@pytest.mark.walk
 async def test_parquet_has_the_traits_types_and_the_membership_row_by_row(desk: Desk) -> None:
     _, files = await desk.export(format="parquet")
     table = pq.read_table(pa.BufferReader((await download(desk.api, files[0]["url"])).content))
@@ -121,6 +122,7 @@ async def test_parquet_has_the_traits_types_and_the_membership_row_by_row(desk: 
     assert set(table.column("action").to_pylist()) == {"entered"}
 
 
+@pytest.mark.walk
 async def test_links_that_were_changed_or_have_expired_open_nothing(
     desk: Desk, platform: Platform
 ) -> None:
@@ -191,6 +193,7 @@ def _age(path: Any, *, days: float) -> None:
     os.utime(path, (moment, moment))
 
 
+@pytest.mark.walk
 async def test_a_sync_of_another_activation_shows_nothing(desk: Desk) -> None:
     activation, _ = await desk.export()
     other = await desk.flow.activate(enabled=False)
@@ -199,6 +202,7 @@ async def test_a_sync_of_another_activation_shows_nothing(desk: Desk) -> None:
     assert (await desk.api.get(path)).status_code == 404
 
 
+@pytest.mark.walk
 async def test_columns_are_those_chosen_in_their_order_traits_that_are_not_personalised_too(
     desk: Desk,
 ) -> None:

@@ -10,6 +10,7 @@ from tests.integration.api_extensions.desk import Desk
 
 
 class TestHoldings:
+    @pytest.mark.walk
     async def test_are_what_was_sent(self, desk: Desk) -> None:
         await desk.flow.members(range(5))
         activation = await desk.flow.activate(resync=True)
@@ -51,6 +52,7 @@ class TestHoldings:
         assert found["code"] == 422
         assert (await desk.status(activation))["held"] == 0
 
+    @pytest.mark.walk
     async def test_forgotten_they_are_sent_again(self, desk: Desk) -> None:
         await desk.flow.members(range(3))
         activation = await desk.flow.activate()
@@ -60,6 +62,7 @@ class TestHoldings:
         await desk.data("POST", desk.path(activation, "/syncs"))
         assert (await desk.flow.quiet(activation)).entered == 3
 
+    @pytest.mark.walk
     async def test_stay_as_they_are_while_a_sync_is_open(self, desk: Desk) -> None:
         activation, _ = await desk.hold()
         path = desk.path(activation, "/holdings")

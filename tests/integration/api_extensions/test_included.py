@@ -48,6 +48,7 @@ def sent(desk: Desk, kind: str) -> dict[str, Any]:
 
 
 class TestIncludedAttribute:
+    @pytest.mark.walk
     async def test_travels_with_who_enters_and_is_cleared_of_who_exits(self, desk: Desk) -> None:
         activation = await desk.flow.activate(resync=True, properties=["plan"])
         shown = await include(desk, activation)
@@ -96,6 +97,7 @@ class TestIncludedAttribute:
         await desk.flow.quiet(activation)
         assert sent(desk, "entered") == {"p0": {NAME: "Spring"}, "p1": {NAME: "Spring"}}
 
+    @pytest.mark.walk
     async def test_is_a_property_in_klaviyo(self, desk: Desk) -> None:
         klaviyo = KlaviyoEmulator(job_seconds=0.05)
         klaviyo.account.new_list("VIP", LIST)
@@ -111,6 +113,7 @@ class TestIncludedAttribute:
             assert klaviyo.stats()["violations"] == 0
         assert [one and one.attributes["properties"] for one in found] == [{NAME: "Test"}] * 2
 
+    @pytest.mark.walk
     async def test_is_an_attribute_in_braze(self, desk: Desk) -> None:
         braze = BrazeEmulator()
         async with Sandbox([braze]) as sandbox:

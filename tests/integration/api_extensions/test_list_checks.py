@@ -46,6 +46,7 @@ CASES: tuple[tuple[str, int, dict[str, Any] | None, str | None], ...] = (
 )
 
 
+@pytest.mark.walk
 async def test_the_partners_word_decides(
     api: httpx.AsyncClient, audience: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +80,7 @@ NEW = {
 ARMS = [{"name": "A", "weight": 1}, {"name": "B", "weight": 1, "list": {"id": "AbCdEf"}}]
 
 
+@pytest.mark.walk
 async def test_lists_of_options_are_looked_up_and_checks_ask_again(
     api: httpx.AsyncClient, audience: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

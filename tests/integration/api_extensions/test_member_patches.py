@@ -54,6 +54,7 @@ class TestPatch:
         listed = (await api.get(f"audiences/{audience}/members")).json()["data"]["members"]
         assert float(listed[0]["traits"]["points"]) == 2**70
 
+    @pytest.mark.walk
     async def test_a_column_that_becomes_text_is_reported(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
     ) -> None:

@@ -9,6 +9,7 @@ from app.services.reports import profile
 from tests.integration.api_extensions.desk import Desk
 
 
+@pytest.mark.walk
 async def test_a_profile_is_found_by_its_id_and_by_its_address_in_any_case(desk: Desk) -> None:
     flow = desk.flow
     await flow.members(range(3))
@@ -58,6 +59,7 @@ def test_keys_are_sought_in_the_form_in_which_they_are_sent(sought: str, how: No
     assert normalise(sought, how) in profile._sent_forms(sought)
 
 
+@pytest.mark.walk
 async def test_a_profile_that_left_is_found_where_it_is_still_held(desk: Desk) -> None:
     flow = desk.flow
     await flow.members(range(3))

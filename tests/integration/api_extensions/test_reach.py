@@ -120,6 +120,7 @@ class TestReach:
         assert (shop["size"], shop["reachable"]) == (4, 2)
         assert shop["leftOut"] == {"no_identifier": 1, "shared_key": 1}
 
+    @pytest.mark.walk
     async def test_of_an_activation_is_what_its_plan_has_counted(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:

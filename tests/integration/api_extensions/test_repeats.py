@@ -46,6 +46,7 @@ async def desk(platform: Platform, client: httpx.AsyncClient) -> AsyncIterator[D
 
 
 class TestTestSends:
+    @pytest.mark.walk
     async def test_a_repeat_gets_the_first_answer_and_sends_nothing(self, desk: Desk) -> None:
         first, again = await desk.send(), await desk.send()
         assert first.status_code == again.status_code == 200, first.text
@@ -53,6 +54,7 @@ class TestTestSends:
         assert again.headers["idempotent-replayed"] == "true"
         assert await desk.sent() == 1
 
+    @pytest.mark.walk
     async def test_a_repeat_meanwhile_is_409(self, desk: Desk) -> None:
         answers = await asyncio.gather(*(desk.send() for _ in range(4)))
         assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
@@ -64,6 +66,7 @@ class TestTestSends:
         assert (await desk.send(other)).status_code == 422
         assert await desk.sent() == 1
 
+    @pytest.mark.walk
     @pytest.mark.parametrize("refused", [{}, {"profileId": "nobody"}])
     async def test_what_was_refused_frees_its_key(self, desk: Desk, refused: Any) -> None:
         assert (await desk.send(refused)).status_code in {404, 409, 422}
@@ -86,6 +89,7 @@ class TestTestSends:
         assert await desk.sent() == 1
         assert (await desk.send(key="other")).status_code == 200
 
+    @pytest.mark.walk
     async def test_one_whose_list_may_have_been_made_does_not_make_another(
         self, desk: Desk
     ) -> None:
@@ -111,11 +115,13 @@ class TestOthers:
         assert first.status_code == 200, first.text
         assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
 
+    @pytest.mark.walk
     async def test_a_key_is_one_for_all_operations(self, desk: Desk) -> None:
         await desk.send()
         path = f"destinations/{desk.flow.destination_id}/checks"
         assert (await desk.post(path, {})).status_code == 422
 
+    @pytest.mark.walk
     async def test_a_comparison_that_was_cut_off_frees_its_key(self, desk: Desk) -> None:
         emulator = KlaviyoEmulator()
         emulator.account.new_list("VIP", "AbCdEf")

@@ -39,6 +39,7 @@ async def test_a_cursor_may_be_anywhere(
         assert response.json()["data"]["revisions"] == []
 
 
+@pytest.mark.walk
 async def test_a_test_send_delivers_no_revision(flow: Flow, client: httpx.AsyncClient) -> None:
     await flow.members(range(3))
     activation = await flow.activate(enabled=False)

@@ -217,6 +217,7 @@ class TestUpdate:
 
 
 class TestCheck:
+    @pytest.mark.walk
     async def test_shows_columns_and_keeps_them(
         self, api: httpx.AsyncClient, users_database: UsersDatabase
     ) -> None:

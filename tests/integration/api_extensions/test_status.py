@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from app.services.reports.status import _open_sync
 from app.storage.models import Sync
 from app.storage.repositories.batch_counts import BatchCounts
@@ -11,6 +13,7 @@ from tests.integration.api_extensions.desk import Desk
 
 
 class TestStatus:
+    @pytest.mark.walk
     async def test_says_why_nothing_was_sent(self, desk: Desk) -> None:
         disabled = await desk.flow.activate(enabled=False)
         assert (await desk.status(disabled))["note"].startswith("Disabled")

@@ -10,6 +10,7 @@ from tests.integration.api_extensions.desk import Desk
 
 
 class TestSyncs:
+    @pytest.mark.walk
     async def test_have_the_agreed_names_and_add_up(self, desk: Desk) -> None:
         await desk.flow.members(range(30))
         activation = await desk.flow.activate(resync=True)
@@ -50,6 +51,7 @@ class TestSyncs:
         one = await desk.data("GET", desk.path(activation, f"/syncs/{sync['id']}"))
         assert one["sync"] == sync
 
+    @pytest.mark.walk
     async def test_sync_now_and_resync(self, desk: Desk) -> None:
         await desk.flow.members(range(5))
         activation = await desk.flow.activate()
@@ -129,6 +131,7 @@ class TestBrake:
         await desk.flow.upload([{"profile_id": "new"}])
         assert (await desk.flow.quiet(activation)).state == "complete"
 
+    @pytest.mark.walk
     async def test_a_held_plan_that_is_rejected_sends_nothing(self, desk: Desk) -> None:
         activation, sync = await desk.hold()
         cancelled = await desk.data("POST", desk.path(activation, f"/syncs/{sync}/cancel"))
@@ -137,6 +140,7 @@ class TestBrake:
         again = await desk.refused("POST", desk.path(activation, f"/syncs/{sync}/cancel"))
         assert again["code"] == 409
 
+    @pytest.mark.walk
     async def test_a_newer_snapshot_supersedes_the_plan_which_then_cannot_be_approved(
         self, desk: Desk
     ) -> None:
@@ -147,6 +151,7 @@ class TestBrake:
         assert refused["code"] == 409
         assert "superseded" in refused["message"]
 
+    @pytest.mark.walk
     async def test_the_brake_is_read_live(self, desk: Desk) -> None:
         await desk.flow.members(range(20))
         activation = await desk.flow.activate(resync=True, brake=True)
@@ -167,6 +172,7 @@ class TestBrake:
 
 
 class TestRetry:
+    @pytest.mark.walk
     async def test_tries_what_was_refused_once_more(self, desk: Desk) -> None:
         await desk.flow.members(range(4))
         activation = await desk.flow.activate(resync=True)
@@ -189,6 +195,7 @@ class TestRetry:
 
 
 class TestRevisions:
+    @pytest.mark.walk
     async def test_tell_what_changed_and_which_is_delivered(self, desk: Desk) -> None:
         await desk.flow.members(range(5))
         activation = await desk.flow.activate(resync=True)

@@ -158,6 +158,7 @@ class TestEveryRoute:
             assert response.status_code == 401, (method, template)
             assert response.json()["errors"][0]["type"] == "unauthorized"
 
+    @pytest.mark.walk
     async def test_that_writes_asks_for_the_scope(
         self, client: httpx.AsyncClient, belongings: Belongings, platform: Platform
     ) -> None:
@@ -225,6 +226,7 @@ class TestEveryRoute:
             assert response.status_code == 404, (method, template, response.text)
         assert await contents(platform) == before
 
+    @pytest.mark.walk
     async def test_does_not_know_what_does_not_exist(
         self, client: httpx.AsyncClient, platform: Platform, tenant: Tenant
     ) -> None:

@@ -168,6 +168,7 @@ class TestSample:
         assert desk.flow.received(activation) == {"p0", "p1"}
         assert await desk.held(activation) == {"p0": "yes", "p1": "yes"}
 
+    @pytest.mark.walk
     async def test_may_hold_integers_of_any_size(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False, properties=["points"])
         await desk.flow.members(range(1))
@@ -323,6 +324,7 @@ class TestFailures:
         await desk.sync(activation)
         assert desk.flow.received(activation) == {"p0", "p1"}
 
+    @pytest.mark.walk
     async def test_a_partner_that_asks_to_wait_is_waited_for(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False)
         await desk.flow.members(range(2))
@@ -348,6 +350,7 @@ class TestFailures:
         # A test send tries the account once more.
         assert (await desk.send(activation, profile=SAMPLE))["status"] == "delivered"
 
+    @pytest.mark.walk
     async def test_is_in_the_audit_trail_and_in_no_notice(self, desk: Desk) -> None:
         activation = await desk.flow.activate(
             enabled=False, options={"notifications": {"emails": ["a@example.com"]}}

@@ -223,6 +223,7 @@ async def test_without_updates_nothing_is_cleared_until_the_next_entry(
         assert back == ([{"traits": {"tier": None}}] if updates else [])
 
 
+@pytest.mark.walk
 async def test_klaviyo_clears_by_single_calls(platform: Platform) -> None:
     async with prepared(platform, KLAVIYO) as world:
         names = {"profile": {"properties": ["tier", "city"], "mapping": {"city": "title"}}}

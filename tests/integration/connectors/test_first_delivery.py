@@ -64,6 +64,7 @@ async def test_only_later_changes_are_sent(platform: Platform, partner: Partner)
         assert world.emulator.stats()["violations"] == 0
 
 
+@pytest.mark.walk
 async def test_the_brake_also_holds_exits_that_would_not_be_sent(
     platform: Platform, partner: Partner
 ) -> None:

@@ -54,6 +54,7 @@ async def test_each_arm_has_a_list_that_is_made_for_it(
         assert world.emulator.stats()["violations"] == 0
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("partner", [KLAVIYO, TALON], ids=lambda partner: partner.slug)
 async def test_two_activations_that_need_the_list_of_their_connection_at_once_agree_on_one(
     platform: Platform, partner: Partner

@@ -65,6 +65,7 @@ async def test_klaviyo_writes_them_into_its_fields_or_own_properties(platform: P
         assert world.emulator.stats()["violations"] == 0
 
 
+@pytest.mark.walk
 async def test_a_mapping_of_the_properties_says_all_of_them(platform: Platform) -> None:
     async with world_of(platform, KLAVIYO) as world:
         mapping = {
@@ -101,6 +102,7 @@ async def test_braze_writes_them_as_attributes_and_those_that_changed_again(
         }
 
 
+@pytest.mark.walk
 async def test_a_dry_run_counts_every_attribute_that_braze_bills(platform: Platform) -> None:
     async with world_of(platform, BRAZE) as world:
         activation = await activate(world, enabled=False)

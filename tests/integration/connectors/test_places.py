@@ -59,6 +59,7 @@ def arm(activation: str, name: str, arms: list[dict[str, Any]] = AB) -> set[int]
     return {i for i in range(MEMBERS) if assign(activation, weights, f"p{i}") == name}
 
 
+@pytest.mark.walk
 async def test_an_arm_can_have_a_list_that_is_there(platform: Platform) -> None:
     async with world_of(platform, KLAVIYO) as world:
         arms = [{**AB[0], "list": {"id": LIST}}, AB[1]]

@@ -116,6 +116,7 @@ async def test_a_copy_has_all_settings(browser: Browser) -> None:
     assert "Choose a column." in page.text
 
 
+@pytest.mark.walk
 async def test_an_activation_without_options_is_copied(browser: Browser) -> None:
     flow = browser.flow
     activation = await flow.activate(enabled=False, idSync=[])

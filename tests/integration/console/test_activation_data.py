@@ -70,6 +70,7 @@ async def test_properties_are_chosen_and_named_and_sent_to_all_members(browser: 
     assert config["personalization"]["profile"] == {"properties": []}
 
 
+@pytest.mark.walk
 async def test_identifiers_are_those_of_all_activations_of_the_connection(browser: Browser) -> None:
     flow = browser.flow
     await _members(browser)

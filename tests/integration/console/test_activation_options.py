@@ -41,6 +41,7 @@ def _path(browser: Browser, activation: str) -> str:
     return f"/console/spaces/{flow.space_id}/audiences/{flow.audience_id}/activations/{activation}"
 
 
+@pytest.mark.walk
 async def test_options_are_changed_and_what_was_typed_survives_an_error(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload({"profile_id": f"p{i}", "plan": "pro"} for i in range(3))

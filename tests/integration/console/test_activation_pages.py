@@ -243,6 +243,7 @@ async def test_a_row_of_the_list_runs_stops_enables_and_deletes(browser: Browser
     assert f'action="{_path(browser, first)}/enable"' not in page.text
 
 
+@pytest.mark.walk
 async def test_the_files_of_a_sync_are_downloaded_from_its_page(browser: Browser) -> None:
     flow = browser.flow
     await flow.use_account("file-download", {})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app.console.revision_texts import differences
 from app.core import clock
 from app.services.activations import ActivationChanges, update_activation, update_delivery_options
@@ -52,6 +54,7 @@ async def _config(browser: Browser, activation: str) -> dict[str, Any]:
     return dict(revision.config)
 
 
+@pytest.mark.walk
 async def test_a_revision_is_read_and_returned_to(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload({"profile_id": f"p{i}", "plan": "pro", "city": "Rome"} for i in range(2))

@@ -73,6 +73,7 @@ async def test_the_audit_trail_names_the_token_also_in_its_file_and_in_the_api(
     assert (event["actor"], event["actorName"]) == (f"public-api-token/{token_id}", "marketing")
 
 
+@pytest.mark.walk
 async def test_the_service_is_named_in_words(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(2))

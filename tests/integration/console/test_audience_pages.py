@@ -73,6 +73,7 @@ async def test_a_definition_is_added_computed_previewed_and_changed(browser: Bro
     assert "not sent: a newer one is current" in browser.text
 
 
+@pytest.mark.walk
 async def test_schedules_are_added_and_removed(browser: Browser) -> None:
     one = await _sql(browser)
     action = f"{one}/schedule?tab=schedule"
@@ -146,6 +147,7 @@ async def test_members_are_uploaded_patched_rolled_back_and_released(browser: Br
     assert "The file has 1 member." in browser.text
 
 
+@pytest.mark.walk
 async def test_an_audience_is_renamed_disabled_and_removed(browser: Browser) -> None:
     one = await _sql(browser)
     await browser.open(f"{one}?tab=options")
@@ -163,6 +165,7 @@ async def test_an_audience_is_renamed_disabled_and_removed(browser: Browser) -> 
     assert (await browser.open(one)).status_code == 404
 
 
+@pytest.mark.walk
 async def test_each_tab_for_a_reader_has_no_actions(browser: Browser) -> None:
     one = await _sql(browser)
     flow = browser.flow

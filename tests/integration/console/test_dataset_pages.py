@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import re
 
+import pytest
+
 from app.console.words import NOTHING
 from app.core import clock
 from app.services import audiences, datasets
@@ -36,6 +38,7 @@ async def _audience(browser: Browser, query: str) -> None:
         )
 
 
+@pytest.mark.walk
 async def test_a_file_becomes_a_dataset_whose_page_shows_how_it_was_read(browser: Browser) -> None:
     await browser.open("datasets")
     assert "No datasets yet" in browser.text
@@ -59,6 +62,7 @@ async def test_a_file_becomes_a_dataset_whose_page_shows_how_it_was_read(browser
     assert (await browser.open("datasets/new?kind=none")).status_code == 404
 
 
+@pytest.mark.walk
 async def test_a_content_is_replaced_restored_and_not_broken_unasked(browser: Browser) -> None:
     one = await _add(browser)
     await _audience(browser, "SELECT id AS profile_id FROM sales")

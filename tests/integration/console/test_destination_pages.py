@@ -38,6 +38,7 @@ async def test_the_page_of_an_account_shows_how_much_of_its_budgets_is_used(
     assert re.search(r"All calls free again [\w ]+ 20 1 s(econd)? [123] ", browser.text)
 
 
+@pytest.mark.walk
 async def test_an_account_is_added_checked_changed_and_removed(browser: Browser) -> None:
     flow = browser.flow
     page = await browser.open("destinations")
@@ -165,6 +166,7 @@ async def test_a_draft_is_kept_while_the_settings_of_its_account_are_corrected(
         assert "Back to it" not in page.text
 
 
+@pytest.mark.walk
 async def test_an_account_shows_its_activations_lists_and_default_mapping(
     browser: Browser,
 ) -> None:

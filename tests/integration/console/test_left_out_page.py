@@ -64,6 +64,7 @@ async def test_a_dry_run_links_to_who_would_be_left_out(browser: Browser) -> Non
     assert "Members of Buyers that the dry run would not send" in browser.text
 
 
+@pytest.mark.walk
 async def test_an_activation_shows_the_parts_of_its_last_sync(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload(rows(20, ok=True))
@@ -125,6 +126,7 @@ async def test_home_says_how_many_a_one_time_send_left_out(browser: Browser) -> 
     assert answer.json()["data"]["summary"]["finished"][0]["leftOut"] == 5
 
 
+@pytest.mark.walk
 async def test_nobody_was_left_out(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))

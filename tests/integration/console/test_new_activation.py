@@ -183,6 +183,7 @@ async def test_the_only_account_is_chosen_already(browser: Browser) -> None:
     assert " checked" not in page.text
 
 
+@pytest.mark.walk
 async def test_settings_are_saved_as_a_disabled_activation_with_a_dry_run(browser: Browser) -> None:
     flow = browser.flow
     await flow.upload(
@@ -279,6 +280,7 @@ async def test_a_start_names_an_activation_that_could_be_the_same(browser: Brows
     assert f'href="{found[1]}"' not in pages[-1]
 
 
+@pytest.mark.walk
 async def test_a_review_says_what_is_wrong_with_addresses(browser: Browser) -> None:
     flow = browser.flow
     emails = ("ann@example.com", "not-an-address", "peter@@example,com")
@@ -487,6 +489,7 @@ async def test_a_failed_audience_ends_the_draft_until_another_column_is_chosen(
     assert urlsplit(str(page.url)).path.endswith("/new/schedule")
 
 
+@pytest.mark.walk
 async def test_an_activation_whose_audience_failed_is_not_started(browser: Browser) -> None:
     flow = browser.flow
     await browser.open(_step(browser, "audiences", goal="segment"))

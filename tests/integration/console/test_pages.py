@@ -16,6 +16,7 @@ from tests.flow import ACTOR
 from tests.integration.console.conftest import Browser
 
 
+@pytest.mark.walk
 async def test_home_shows_what_needs_attention(browser: Browser) -> None:
     page = await browser.open("")
     assert page.status_code == 200
@@ -32,6 +33,7 @@ async def test_home_shows_what_needs_attention(browser: Browser) -> None:
     assert "Delivered 20" in browser.text
 
 
+@pytest.mark.walk
 async def test_activations_are_listed_by_activity(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))

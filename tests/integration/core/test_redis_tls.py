@@ -100,6 +100,7 @@ class TestTls:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert await reaches(f"rediss://127.0.0.1:{port}/0") == (False, False)
 
+    @pytest.mark.walk
     async def test_refuses_a_certificate_that_is_not_trusted(self, port: int) -> None:
         assert await reaches(f"rediss://localhost:{port}/0") == (False, False)
         queue = Queue(f"rediss://localhost:{port}/0")

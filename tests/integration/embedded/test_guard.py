@@ -154,6 +154,7 @@ ENDS = [
 
 
 class TestNoOrphans:
+    @pytest.mark.walk
     @pytest.mark.parametrize("number", ENDS)
     def test_when_the_program_ends_by(
         self, data_dir: Path, hold: Callable[[], Holder], number: signal.Signals
@@ -173,6 +174,7 @@ class TestNoOrphans:
         seconds_until(lambda: not any(map(is_running, holder.pids)), SOON)
         assert processes_of(data_dir) == []
 
+    @pytest.mark.walk
     async def test_a_signal_to_all_leaves_the_program_its_database_until_it_ends(
         self, data_dir: Path, hold: Callable[[], Holder]
     ) -> None:
@@ -201,6 +203,7 @@ class TestNoOrphans:
                 assert processes_of(data_dir) == []
                 holder.end()
 
+    @pytest.mark.walk
     def test_when_the_program_ends_during_the_first_start(self, data_dir: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-c", HOLDER, str(data_dir)],
@@ -253,6 +256,7 @@ class TestSecondStart:
         assert second.servers["database_url"] == url
         assert await execute(url, "SELECT n FROM kept") == 42
 
+    @pytest.mark.walk
     async def test_follows_a_killed_guard_and_a_killed_server(
         self, hold: Callable[[], Holder]
     ) -> None:
@@ -263,6 +267,7 @@ class TestSecondStart:
         second = hold()
         assert await execute(second.servers["database_url"], "SELECT n FROM kept") == 42
 
+    @pytest.mark.walk
     def test_waits_for_a_server_that_is_still_ending(
         self, data_dir: Path, hold: Callable[[], Holder]
     ) -> None:
@@ -277,6 +282,7 @@ class TestSecondStart:
         assert asyncio.run(execute(second.servers["database_url"], "SELECT 1")) == 1
         go_on.join()
 
+    @pytest.mark.walk
     def test_follows_a_cut_first_start(self, data_dir: Path, hold: Callable[[], Holder]) -> None:
         half = data_dir / "servers" / "postgres.unfinished"
         half.mkdir(parents=True)
@@ -286,6 +292,7 @@ class TestSecondStart:
         assert asyncio.run(execute(hold().servers["database_url"], "SELECT 1")) == 1
         assert not half.exists()
 
+    @pytest.mark.walk
     def test_is_not_fooled_by_a_reused_pid(
         self, data_dir: Path, hold: Callable[[], Holder]
     ) -> None:
@@ -405,6 +412,7 @@ class TestClearMessages:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its account")
 class TestRoot:
+    @pytest.mark.walk
     def test_the_servers_do_not_run_as_root(
         self, data_dir: Path, hold: Callable[[], Holder]
     ) -> None:

@@ -165,6 +165,7 @@ class TestBody:
         assert await connection.rest() == b""
         assert 0.7 < connection.seconds < 3
 
+    @pytest.mark.walk
     async def test_of_an_upload_may_take_longer(self, address: tuple[str, int]) -> None:
         connection = await Connection.open(address)
         await connection.send(

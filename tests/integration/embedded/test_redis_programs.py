@@ -79,6 +79,7 @@ def test_each_program_of_this_machine_runs(
     assert line["version"].startswith("Valkey 8.1.8" if "valkey" in origin else ("Redis", "Valkey"))
 
 
+@pytest.mark.walk
 def test_a_program_that_does_not_work_is_replaced_by_the_next(
     folder: Path,
     guard: Callable[..., Guard],

@@ -33,6 +33,7 @@ async def fetch(url: str, sql: str) -> object:
 
 
 class TestUrls:
+    @pytest.mark.walk
     async def test_asyncpg_takes_the_database_url(self, servers: TestServers) -> None:
         assert await fetch(servers.database_url, "SELECT current_user") == "activations"
 

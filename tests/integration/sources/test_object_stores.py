@@ -88,6 +88,7 @@ async def test_a_version_is_read_once(
     assert (content, again.etag == version.etag) == (CSV + b"a2,4\n", False)
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("kind", ["s3", "gcs"])
 async def test_the_newest_file_of_a_pattern_is_read(
     stores: dict[str, str], http: OutboundClient, kind: str, monkeypatch: pytest.MonkeyPatch

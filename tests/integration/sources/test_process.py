@@ -66,6 +66,7 @@ async def read_one(there: PostgresSource, folder: Path, limits: ReadLimits) -> N
 
 
 class TestReading:
+    @pytest.mark.walk
     async def test_returns_rows_and_reports_progress(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:

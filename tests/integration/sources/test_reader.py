@@ -128,6 +128,7 @@ class TestTypes:
             await reader.stats(sql)
         assert not reader.out.exists()
 
+    @pytest.mark.walk
     async def test_exact_numbers_get_the_scale_that_holds_them_all(self, reader: Reader) -> None:
         await reader.stats(
             "SELECT CASE WHEN i < 200000 THEN i * 0.5 ELSE i / 1000.000 END AS n "
@@ -445,6 +446,7 @@ class TestTls:
                     source(users_database, ca_certificate=other, **fields), AS_OF, policy=OPEN
                 )
 
+    @pytest.mark.walk
     async def test_cancelling_works_through_tls(
         self, users_database: UsersDatabase, tls: tuple[ssl.SSLContext, str], tmp_path: Path
     ) -> None:

@@ -44,6 +44,7 @@ async def test_a_row_that_is_missing(flow: Flow) -> None:
             await repository.get(flow.space_id)
 
 
+@pytest.mark.walk
 async def test_listings_from_both_sides(flow: Flow) -> None:
     ids = await three_datasets(flow)
     async with flow.platform.unit_of_work() as session:

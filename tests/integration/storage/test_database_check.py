@@ -155,6 +155,7 @@ async def test_a_file_that_cannot_be_read_is_named(database_url: str) -> None:
     assert "/no/such.crt" in said
 
 
+@pytest.mark.walk
 @pytest.mark.installation(stepped=True)
 async def test_files_that_the_database_names_are_in_its_store(flow: Flow) -> None:
     database_url = flow.platform.settings.database_url

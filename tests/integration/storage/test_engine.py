@@ -74,6 +74,7 @@ async def test_a_use_soon_after_another_costs_no_test(
     assert tests == 0
 
 
+@pytest.mark.walk
 async def test_connections_of_a_peak_are_closed_when_nothing_uses_them(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ async def lane_of(platform: Platform, process: WorkerProcess) -> str | None:
         return await session.scalar(query)
 
 
+@pytest.mark.walk
 async def test_a_queue_loop_whose_task_is_killed_starts_again(platform: Platform) -> None:
     async with running(platform) as (process, health):
         assert health.answer("/health/ready")[0] == 503
@@ -72,6 +73,7 @@ async def test_a_queue_loop_whose_task_is_killed_starts_again(platform: Platform
         await eventually(lambda: process.beats.written_at != written)
 
 
+@pytest.mark.walk
 async def test_a_queue_loop_that_hears_nothing_is_started_again(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from workers.sweep import Sweep
 from workers.tasks import TASKS
 
 
+@pytest.mark.walk
 async def test_the_collector_works_beside_the_sweep(platform: Platform) -> None:
     settings = platform.settings.model_copy(update={"orphan_age": timedelta(0)})
     path = platform.engine.scratch_file(".txt")
@@ -101,6 +102,7 @@ def slow_until(gate: asyncio.Event) -> Callable[[], Awaitable[None]]:
     return wait
 
 
+@pytest.mark.walk
 async def test_the_size_of_work_is_known_before_it_is_claimed(platform: Platform) -> None:
     async with installation(platform) as flow, worker(platform):
         activation = await flow.activate()

@@ -17,6 +17,7 @@ from app.domain.absent_words import ABSENT_WORDS
 from app.domain.normalise import Normaliser, normalise, normalise_sql
 from app.domain.text_forms import BLANKS
 from app.snapshots.engine.identifier_functions import add_identifier_functions
+from tests.apart import examples
 
 HOWS: list[Normaliser] = ["email", "phone", "text"]
 REGIONS = [None, "DE", "US", "GB", "IT", "AR", "BR", "XX"]
@@ -180,8 +181,9 @@ def test_sql_agrees_on_the_oddities(connection: duckdb.DuckDBPyConnection) -> No
 
 
 # A query costs about the same for one value as for 50.
+@pytest.mark.more_in_walks
 @given(values=st.lists(TRICKY, min_size=25, max_size=50), region=st.sampled_from(REGIONS))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(6, 20), deadline=None)
 def test_sql_agrees(
     connection: duckdb.DuckDBPyConnection, values: list[str], region: str | None
 ) -> None:

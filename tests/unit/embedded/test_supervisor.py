@@ -73,6 +73,7 @@ class TestChild:
         assert len(starts) == 3
         child.wait_or_kill(time.monotonic())
 
+    @pytest.mark.walk
     def test_that_keeps_ending_waits_longer(self) -> None:
         child = create_child(ends_with(1))
         child.start()

@@ -290,6 +290,7 @@ class TestEnds:
         assert await call(jobs.echo, 2) == 2
         assert process.returncode == -signal.SIGKILL
 
+    @pytest.mark.walk
     def test_all_end_with_a_killed_parent(self) -> None:
         code = (
             "import asyncio\nfrom datetime import timedelta\n"

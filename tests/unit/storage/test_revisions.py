@@ -74,6 +74,7 @@ def test_no_migration_is_an_error(folder: Path) -> None:
         revisions.head()
 
 
+@pytest.mark.walk
 def test_a_start_does_not_import_what_it_does_not_need() -> None:
     program = (
         "import sys\n"

@@ -184,6 +184,7 @@ class TestRuns:
             here = await shop.computed(query)
             assert here == await shop.computed(f"-- run in: warehouse\n{query}"), select
 
+    @pytest.mark.walk
     async def test_the_moment_of_the_run_is_the_parameters(self, shop: Shop) -> None:
         for query in (OVER_DATASETS, IN_DATABASE):
             audience = await shop.define(query)
@@ -305,6 +306,7 @@ class TestRuns:
 
 
 class TestFailures:
+    @pytest.mark.walk
     async def test_a_wrong_definition_fails_the_run_at_once(self, shop: Shop) -> None:
         for query, words in [
             ("-- run in: warehouse\nSELECT nope AS profile_id FROM orders", 'column "nope" does not exist (line 2, column 8)'),
@@ -406,6 +408,7 @@ class TestFailures:
         await eventually(lambda: shop.database.connected() == 0)
         assert (await shop.row(run_id)).state == "new"
 
+    @pytest.mark.walk
     async def test_a_query_that_takes_too_long_is_stopped_there_too(
         self, shop: Shop, settings: Settings
     ) -> None:
@@ -452,6 +455,7 @@ class TestFailures:
             await eventually(lambda: shop.flow.received(activation_id) == {"p1"}, 8)
             assert shop.database.active() > 0, "they were done before"
 
+    @pytest.mark.walk
     async def test_a_run_tells_how_far_it_is(self, shop: Shop) -> None:
         await shop.dataset(
             "slow",

@@ -120,6 +120,7 @@ async def test_a_missing_and_a_late_file_are_tried_again_and_the_content_stays(
     assert (await shop.row(dataset)).row_count == 1
 
 
+@pytest.mark.walk
 async def test_a_broken_file_fails_the_run_and_the_content_stays(shop: FileShop) -> None:
     shop.server.put("orders.csv", ONE, MONDAY)
     dataset = await shop.dataset(shop.server.url("orders.csv"))
@@ -227,6 +228,7 @@ async def test_parameters_and_headers_are_in_no_message_and_no_run(shop: FileSho
         assert "secret" not in text
 
 
+@pytest.mark.walk
 async def test_values_that_cannot_be_converted_are_left_out_and_counted(shop: FileShop) -> None:
     server = shop.server
     rows = b"id;paid_on;spent\na1;28.02.2026;12,50\na2;31.02.2026;3,00\na3;01.03.2026;0,5\n"

@@ -105,6 +105,7 @@ async def _running_with_receipts(flow: Flow, activation: str) -> Sync | None:
 
 
 class TestRedisGone:
+    @pytest.mark.walk
     async def test_the_sweep_delivers_while_redis_is_silent(self, platform: Platform) -> None:
         silent = platform.settings.model_copy(
             update={"redis_url": None, "sweep_interval": timedelta(milliseconds=100)}

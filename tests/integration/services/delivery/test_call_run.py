@@ -39,6 +39,7 @@ async def test_one_batch_makes_a_call_for_each_member(single: Flow) -> None:
     assert single.received(activation) == ids(range(10))
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [

@@ -100,6 +100,7 @@ async def test_it_is_given_up_with_its_changes_unknown_and_blocks_nobody(flow: F
     assert len(flow.received(activation)) == 10, "what is unknown is sent again"
 
 
+@pytest.mark.walk
 async def test_what_may_end_workers_is_sent_alone(flow: Flow) -> None:
     hand = Hand(flow)
     other = await flow.activate(resync=True)

@@ -61,6 +61,7 @@ async def test_a_member_that_is_refused_alone_is_rejected_after_three_tries(sing
     assert (sync.state, sync.delivered, sync.rejected) == ("complete", 9, 1)
 
 
+@pytest.mark.walk
 async def test_a_receiver_that_refuses_everything_rejects_no_member(single: Flow) -> None:
     hand = Hand(single)
     activation = await hand.planned()
@@ -72,6 +73,7 @@ async def test_a_receiver_that_refuses_everything_rejects_no_member(single: Flow
     assert len(messages(single)) == 30, "three tries of each call"
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("how", ["cancel", "stop", "time"])
 async def test_what_is_untried_when_calls_stop_is_not_unknown(
     single: Flow, how: str, monkeypatch: pytest.MonkeyPatch

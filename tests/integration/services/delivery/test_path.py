@@ -126,6 +126,7 @@ async def test_no_file_is_entered_twice_and_the_document_lists_the_path(flow: Fl
     assert len(flow.receiver.stats()) > 0
 
 
+@pytest.mark.walk
 async def test_no_file_is_entered_twice_for_rows_that_nobody_maps(flow: Flow) -> None:
     trace = await deliver(flow, Hand(flow))
     assert {"plan_reader", "attempt", "record"} <= set(trace.files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
 from sqlalchemy import update
 
 from app.domain.call_progress import read_progress
@@ -21,6 +22,7 @@ from tests.integration.services.delivery.many_calls import (
 from tests.stepping import Hand
 
 
+@pytest.mark.walk
 async def test_after_a_kill_only_calls_since_the_last_record_are_unknown(single: Flow) -> None:
     hand = Hand(single)
     activation, pump, task = await begun(single, hand)

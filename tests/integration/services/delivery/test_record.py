@@ -42,6 +42,7 @@ class TestRejections:
 
 
 class TestLostLease:
+    @pytest.mark.walk
     async def test_a_lost_lease_writes_nothing(self, flow: Flow) -> None:
         """Another worker has taken the batch: the late result of the first must not be recorded (R9)."""
         activation = await flow.activate()

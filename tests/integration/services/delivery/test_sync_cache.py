@@ -42,6 +42,7 @@ class TestBrokenSyncs:
             failing = await eventually(lambda: failing_batch(flow, held), 30)
         assert failing.attempts >= 1
 
+    @pytest.mark.walk
     async def test_one_of_a_newer_version_waits_for_it_and_says_so(
         self, flow: Flow, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -29,6 +29,7 @@ async def test_after_an_unknown_attempt_the_next_plan_waits_for_the_settle_time(
     assert waited >= flow.platform.settings.settle_time
 
 
+@pytest.mark.walk
 async def test_a_definite_refusal_starts_no_settle_time(flow: Flow) -> None:
     activation = await flow.activate()
     flow.sandbox.faults.add({"kind": "status", "status": 429, "retry_after": 0, "times": 1})
@@ -47,6 +48,7 @@ async def test_attempts_are_written_with_their_ends(flow: Flow) -> None:
     ]
 
 
+@pytest.mark.walk
 @pytest.mark.installation(worker=True)
 async def test_every_failure_is_shown_until_something_is_delivered(flow: Flow) -> None:
     activation = await flow.activate()
@@ -62,6 +64,7 @@ async def test_every_failure_is_shown_until_something_is_delivered(flow: Flow) -
     assert (await flow.activation(activation)).last_error is None
 
 
+@pytest.mark.walk
 @pytest.mark.installation(worker=True)
 async def test_a_permanent_redirect_is_an_error_after_ten_minutes(flow: Flow) -> None:
     activation = await flow.activate()
@@ -97,6 +100,7 @@ class TestRefusalsOfFew:
         assert (await flow.activation(activation)).state == "active"
         assert [a.outcome for a in await attempts(flow)] == ["delivered", *["refused"] * 3]
 
+    @pytest.mark.walk
     async def test_no_member_is_rejected_if_it_never_has(self, flow: Flow) -> None:
         activation = await flow.activate()
         flow.sandbox.faults.add({"kind": "status", "status": 400})

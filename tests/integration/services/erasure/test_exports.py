@@ -45,6 +45,7 @@ def friends(manifests: list[Path]) -> set[str | None]:
     return found
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     "options",
     rest_in_walks(

@@ -100,6 +100,7 @@ async def test_an_identifier_of_another_profile_stays_with_it(flow: Flow) -> Non
     assert await leaks(flow, "ada@example.com")
 
 
+@pytest.mark.walk
 async def test_a_short_id_names_nobody_elsewhere(flow: Flow) -> None:
     await flow.upload(
         [{"profile_id": "42", "age": 7}, {"profile_id": "43", "age": 42, "room": "42"}]

@@ -187,6 +187,7 @@ async def test_one_that_is_stopped_while_it_waits_sends_nothing(flow: Flow) -> N
     assert await flow.syncs(activation) == []
 
 
+@pytest.mark.walk
 async def test_times_that_come_while_it_waits_are_opened_once(flow: Flow) -> None:
     await define(flow, BY_DAY)
     activation = await due_at(flow, FIRST)
@@ -199,6 +200,7 @@ async def test_times_that_come_while_it_waits_are_opened_once(flow: Flow) -> Non
     assert len(await flow.syncs(activation)) == 1
 
 
+@pytest.mark.walk
 async def test_a_fault_of_one_does_not_stop_the_others(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -334,6 +334,7 @@ def _copy(row: Any, **changes: Any) -> Any:
     return type(row)(**{**values, **changes})
 
 
+@pytest.mark.walk
 async def test_files_of_another_installation_in_the_same_store_are_kept(flow: Flow) -> None:
     """The store is that of a service whose database this is not: a new one was set by mistake, or two share a bucket."""
     local = flow.platform.engine.scratch_file(".parquet")

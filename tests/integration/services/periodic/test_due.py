@@ -18,6 +18,7 @@ from tests.stepping import Hand
 pytestmark = pytest.mark.installation(batch_size=5)
 
 
+@pytest.mark.walk
 async def test_entries_that_wait_for_exits_ring_no_bell(flow: Flow) -> None:
     hand = Hand(flow)
     activation = await hand.planned()

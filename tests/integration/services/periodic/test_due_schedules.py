@@ -59,6 +59,7 @@ class TestSchedules:
 
 
 class TestFrequency:
+    @pytest.mark.walk
     async def test_a_newer_snapshot_waits_for_the_clock(self, flow: Flow) -> None:
         async with worker(flow.platform):
             await flow.members(range(3))
@@ -68,6 +69,7 @@ class TestFrequency:
         await changed(flow, activation)
         assert len(await flow.syncs(activation)) == 1
 
+    @pytest.mark.walk
     async def test_a_time_that_comes_while_a_sync_is_running_is_not_missed(
         self, flow: Flow
     ) -> None:

@@ -94,6 +94,7 @@ async def test_ids_of_earlier_versions_are_not_taken_for_old_ones(flow: Flow) ->
     assert (await ages(flow, Sync))[300] == 110
 
 
+@pytest.mark.walk
 async def test_runs_are_forgotten_unless_their_snapshot_is_kept(flow: Flow) -> None:
     run = await flow.members(range(3))
     await copied(flow, run, "run", OLDER, 130)

@@ -151,6 +151,7 @@ async def test_each_day_ends_as_the_documents_say(week: Week) -> None:
     assert await notices(flow) == 3
 
 
+@pytest.mark.walk
 async def test_a_late_file_that_comes_between_two_tries_is_delivered(week: Week) -> None:
     moment = FIRST
     week.shop.server.put("orders.csv", csv("p1"), moment - 2 * DAY)

@@ -82,6 +82,7 @@ class TestUploads:
         await hand.quiet()
         await assert_held_then_approve(flow, hand, activation, MEMBERS // 2)
 
+    @pytest.mark.walk
     async def test_one_that_was_cut_off_within_a_line_is_refused(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -101,6 +102,7 @@ class TestUploads:
 
 
 class TestSmallAudiences:
+    @pytest.mark.walk
     @pytest.mark.parametrize(("before", "after"), [(95, 1), (9, 0), (120, 30)])
     async def test_are_held_by_default(
         self, flow: Flow, hand: Hand, before: int, after: int

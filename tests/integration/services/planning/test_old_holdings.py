@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from app.services.platform import Platform, fetch_manifest, store_file
 from app.snapshots.engine import FileFormat, Manifest, format_metadata
@@ -73,6 +74,7 @@ async def test_only_changes_are_sent_and_the_holdings_are_rewritten(
     assert not is_old(local)
 
 
+@pytest.mark.walk
 async def test_a_file_of_a_later_version_is_named_and_nothing_is_sent(
     flow: Flow, tmp_path: Path
 ) -> None:

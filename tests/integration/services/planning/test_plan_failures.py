@@ -156,6 +156,7 @@ async def test_during_an_upgrade_a_file_of_the_newer_version_waits_for_its_worke
     assert (await tries(hand, flow, activation))[-1].state != "failed"
 
 
+@pytest.mark.walk
 async def test_only_the_same_reason_counts(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = [KeyError("a"), duckdb.IOException("the disk is full")] * 4
 
@@ -201,6 +202,7 @@ def test_what_lasts(error: Exception, lasts: bool) -> None:
     assert is_lasting(error) is lasts
 
 
+@pytest.mark.walk
 async def test_an_outcome_is_recorded_although_the_connection_was_cut(flow: Flow) -> None:
     hand = Hand(flow)
     activation = await flow.activate(resync=True)

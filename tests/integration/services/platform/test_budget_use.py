@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from app.connectors.base import RateBudget
 from app.queue import Queue
 from app.services.platform.platform import Platform
@@ -32,6 +34,7 @@ async def test_use_is_read_without_a_reservation(platform: Platform) -> None:
     assert (silent.used, silent.until) == (None, None)
 
 
+@pytest.mark.walk
 async def test_nothing_is_used_a_window_after_the_latest_call(platform: Platform) -> None:
     assert await platform.queue.ping()
     budget = RateBudget("writes", 100, timedelta(seconds=2), "^POST ", NAMES)

@@ -132,6 +132,7 @@ async def test_keys_of_the_former_version_are_left_alone(platform: Platform) -> 
     assert budget_key("dst_1", "writes") not in {"budget:dst_1:writes", "budget:dst_1:writes:told"}
 
 
+@pytest.mark.walk
 async def test_several_processes_share_slots_and_none_starves(platform: Platform) -> None:
     """Three processes with eight callers each: slots come evenly, in the order of asking."""
     assert platform.settings.redis_url is not None

@@ -27,6 +27,7 @@ from tests.stepping import Hand
 ONE, TWO = (WorkerName(f"wrk_{number}", timedelta(seconds=60)) for number in (1, 2))
 
 
+@pytest.mark.walk
 async def test_live_workers_in_ready_and_metrics(
     platform: Platform, client: httpx.AsyncClient
 ) -> None:
@@ -60,6 +61,7 @@ async def test_live_workers_in_ready_and_metrics(
     assert await seen() == (0, nobody, "0.0")
 
 
+@pytest.mark.walk
 async def test_the_age_of_the_oldest_due_work(flow: Flow) -> None:
     hand = Hand(flow)
 

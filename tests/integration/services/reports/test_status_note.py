@@ -74,6 +74,7 @@ async def test_the_first_delivery_after_each_run(flow: Flow) -> None:
     )
 
 
+@pytest.mark.walk
 async def test_a_day_of_a_daily_activation(flow: Flow) -> None:
     await flow.members(range(3))
     activation = await flow.activate(resync=True, options=DAILY)

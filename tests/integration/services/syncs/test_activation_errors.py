@@ -16,6 +16,7 @@ pytestmark = pytest.mark.installation(stepped=True)
 
 
 class TestRefusalOfTheWhole:
+    @pytest.mark.walk
     async def test_three_tries_then_the_activation_is_in_error_and_nobody_is_rejected(
         self, flow: Flow
     ) -> None:

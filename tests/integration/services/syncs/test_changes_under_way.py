@@ -116,6 +116,7 @@ class TestAudiences:
         assert (await flow.syncs(activation))[-1].planned == 0
         assert flow.received(activation) == FIRST
 
+    @pytest.mark.walk
     async def test_who_is_there_already_is_not_sent_because_another_one_comes_later(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -148,6 +149,7 @@ _BRAKE = {"enabled": True, "maxRemovalPercent": 20, "minRemovals": 2, "holdEmpty
 
 
 class TestOldCredentials:
+    @pytest.mark.walk
     async def test_what_they_are_refused_for_does_not_pause_who_has_new_ones(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -188,6 +190,7 @@ class TestOldCredentials:
 
 
 class TestPlanning:
+    @pytest.mark.walk
     async def test_is_not_given_up_while_its_files_cannot_be_read(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -215,6 +218,7 @@ class TestPlanning:
 
 
 class TestStopped:
+    @pytest.mark.walk
     async def test_a_sync_that_is_made_but_once_is_made_though_it_was_stopped_before_its_plan(
         self, flow: Flow, hand: Hand
     ) -> None:
@@ -263,6 +267,7 @@ async def _last_kind(flow: Flow, activation: str, kind: str) -> bool:
 
 
 class TestFrequency:
+    @pytest.mark.walk
     async def test_on_run_delivers_what_the_clock_had_waiting(self, flow: Flow, hand: Hand) -> None:
         daily = {"type": "daily", "at": "03:00", "zone": "UTC"}
         activation = await flow.activate(resync=True, options={"frequency": daily})

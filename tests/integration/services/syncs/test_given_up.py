@@ -74,6 +74,7 @@ async def test_it_is_given_up_and_done_when_the_activation_is_enabled_again(flow
     assert flow.received(activation) == {f"p{number}" for number in range(4, 12)}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("enabled", [True, False])
 async def test_one_that_a_user_stops_is_tried_once_more(flow: Flow, enabled: bool) -> None:
     hand = Hand(flow)

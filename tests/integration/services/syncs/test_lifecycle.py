@@ -84,6 +84,7 @@ class TestWhilePlanning:
 
 
 class TestResyncBeforeTheBaseline:
+    @pytest.mark.walk
     async def test_the_resync_takes_its_place(self, flow: Flow) -> None:
         activation = await flow.activate()
         baseline = (await flow.syncs(activation))[-1]

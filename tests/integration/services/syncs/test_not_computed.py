@@ -23,6 +23,7 @@ from tests.integration.services.periodic.test_awaited_runs import (
 pytestmark = pytest.mark.installation(stepped=True)
 
 
+@pytest.mark.walk
 async def test_a_failed_run_that_nothing_waits_for_is_told_too(flow: Flow) -> None:
     """A schedule computes the audience. One activation follows its runs, the other one sends each day what there is."""
     await define(flow, BROKEN)

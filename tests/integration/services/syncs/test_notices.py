@@ -46,6 +46,7 @@ class TestMail:
 
 
 class TestWebhook:
+    @pytest.mark.walk
     async def test_an_error_is_told_once_however_often_it_fails(self, flow: Flow) -> None:
         told = {"destinationId": flow.destination_id, "on": ["error", "failed"]}
         activation = await flow.activate(options={"notifications": told})

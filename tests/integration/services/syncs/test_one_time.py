@@ -70,6 +70,7 @@ async def note(flow: Flow, activation: str) -> str:
         return (await activation_status(session, row, clock.now())).note
 
 
+@pytest.mark.walk
 async def test_the_sync_of_the_start_is_the_one_send(flow: Flow, hand: Hand) -> None:
     activation = await disabled(flow, hand)
     await start(flow, activation, resync=True)
@@ -81,6 +82,7 @@ async def test_the_sync_of_the_start_is_the_one_send(flow: Flow, hand: Hand) -> 
     assert "Nothing more is sent automatically" in await note(flow, activation)
 
 
+@pytest.mark.walk
 async def test_members_that_count_as_there_leave_nothing_for_a_send_whose_time_is_over(
     flow: Flow, hand: Hand
 ) -> None:
@@ -110,6 +112,7 @@ async def test_members_that_count_as_there_leave_later_changes_for_a_send_to_com
     assert (await flow.activation(activation)).next_due_at is None
 
 
+@pytest.mark.walk
 async def test_nothing_is_sent_before_its_time(flow: Flow, hand: Hand) -> None:
     activation = await disabled(flow, hand, clock.now() + timedelta(hours=1))
     await start(flow, activation, resync=True)

@@ -79,6 +79,7 @@ async def lived_on(flow: Flow) -> tuple[str, Backup]:
     return activation, backup
 
 
+@pytest.mark.walk
 async def test_a_receiver_that_drops_lower_numbers_gets_what_is_sent_again(flow: Flow) -> None:
     activation, backup = await lived_on(flow)
     await restore(flow, activation, backup)

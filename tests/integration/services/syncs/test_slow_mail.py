@@ -18,6 +18,7 @@ __all__ = ["mailbox", "settings"]  # fixtures
 pytestmark = pytest.mark.installation(stepped=True)
 
 
+@pytest.mark.walk
 async def test_a_notice_is_sent_once(
     flow: Flow, mailbox: tuple[Mailbox, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ async def looked_at(flow: Flow, activation: str) -> tuple[bool, bool, bool]:
         )
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("options", "follows"), [({}, True), (DAILY, False)])
 async def test_a_newer_snapshot_is_due_if_the_activation_follows_runs(
     flow: Flow, options: dict[str, object], follows: bool

@@ -134,6 +134,7 @@ class TestRunDefinition:
         assert str(datasets["purchases"]) not in caught.value.message
         assert not datasets["purchases"].with_name("answer.parquet").exists()
 
+    @pytest.mark.walk
     @pytest.mark.parametrize(
         "sql",
         [
@@ -278,6 +279,7 @@ class TestBreakingOut:
         assert "root:" not in caught.value.message
         assert {path.name for path in folder.iterdir()} == before
 
+    @pytest.mark.walk
     async def test_has_no_environment(self, datasets: dict[str, Path]) -> None:
         table = await answer("SELECT name, value FROM duckdb_settings()", datasets)
         settings = dict(zip(table["name"].to_pylist(), table["value"].to_pylist(), strict=True))

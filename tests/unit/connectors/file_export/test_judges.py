@@ -126,6 +126,7 @@ async def publishes(store: Store, root: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.walk
 async def test_s3_of_rclone_accepts_each_signature(
     rclone: tuple[str, Path], tools: ConnectorTools, tmp_path: Path
 ) -> None:

@@ -131,6 +131,7 @@ class TestParts:
             assert sum(length for _, length in pieces) == size
             assert max(length for _, length in pieces) <= 5 * 1024**3
 
+    @pytest.mark.walk
     async def test_a_part_that_fails_once_is_sent_again(
         self, s3_url: str, tools: ConnectorTools, file: Path
     ) -> None:
@@ -212,6 +213,7 @@ class TestParts:
         assert content(("s3", s3_url), "lacks/big.csv") == DATA
         assert names(("s3", s3_url), "exports/lacks") == ["lacks/big.csv"]
 
+    @pytest.mark.walk
     @pytest.mark.parametrize("limits", [SMALL, Limits()], ids=["in parts", "at once"])
     async def test_a_copy_begins_with_the_name_of_the_bucket(
         self, s3_url: str, tools: ConnectorTools, file: Path, limits: Limits

@@ -37,6 +37,7 @@ class TestCredentials:
         status, entry = refusal(world.connect("pk_unknown").Lists.get_lists)
         assert (status, entry["code"]) == (401, "authentication_failed")
 
+    @pytest.mark.walk
     def test_a_key_that_lacks_a_scope(self, world: World) -> None:
         status, entry = refusal(world.connect("pk_sandbox").Accounts.get_accounts)
         assert (status, entry["code"]) == (403, "permission_denied")

@@ -97,6 +97,7 @@ def budgeted(rate: float, seconds: float) -> Partner:
     return call
 
 
+@pytest.mark.walk
 @given(st.integers(1, 300), st.floats(0.002, 1.0), st.sampled_from([1, 100, 5_000]))
 @settings(max_examples=12, deadline=None, phases=[Phase.generate])
 def test_the_limit_finds_what_a_partner_can_do(capacity: int, seconds: float, rows: int) -> None:

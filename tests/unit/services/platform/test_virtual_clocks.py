@@ -99,6 +99,7 @@ def arrivals(
         yield slot + least + chance.choice((0, spread, chance.randint(0, spread)))
 
 
+@pytest.mark.walk
 @given(st.integers(1, 400), st.sampled_from([0.1, 1.0, 3.0, 60.0, 86_400.0]), st.integers(0, 10**9))
 @settings(max_examples=150, deadline=None)
 def test_no_form_of_partner_refuses_a_call(calls: int, window: float, seed: int) -> None:

@@ -156,6 +156,7 @@ async def test_a_key_of_a_late_row_is_a_column(engine: Engine) -> None:
     assert (stats.rows, list(stats.columns)) == (21_002, ["p", "late", "early"])
 
 
+@pytest.mark.walk
 async def test_hundreds_of_columns_and_eight_levels_are_read(engine: Engine) -> None:
     header = ",".join(f"c{n}" for n in range(250)).encode()
     upload = given(engine, header + b"\n" + b",".join([b"1"] * 250) + b"\n")

@@ -105,6 +105,7 @@ def test_a_removal_in_a_change_is_removed_with_what_it_removed(
     assert sorted(left) == [("p-b",), ("p-c",)]
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("key", ["member", "email"])
 def test_plans_keep_their_numbers_and_outcomes_fold_as_before(
     cursor: Cursor, folder: Path, key: str

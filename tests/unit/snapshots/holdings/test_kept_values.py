@@ -99,6 +99,7 @@ def test_calls_without_a_response_do_not_count(cursor: Cursor, folder: Path) -> 
     assert syncs.run(P1, MAYBE) == REJECTED
 
 
+@pytest.mark.walk
 def test_a_rejected_change_that_is_tried_again_is_rejected_at_once(
     cursor: Cursor, folder: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_rejected_change_that_is_tried_again_is_rejected_at_once(
     assert syncs.held() == [("p1", "yes", False)]
 
 
+@pytest.mark.walk
 def test_exits_are_counted_apart_from_entries(cursor: Cursor, folder: Path) -> None:
     syncs = Syncs(cursor, folder)
     for _ in range(2):

@@ -66,6 +66,7 @@ PAIRS = {
 }  # fmt: skip
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("one", "other", "renamed"), PAIRS.values(), ids=list(PAIRS))
 def test_two_rows_with_one_profile(
     cursor: Cursor, folder: Path, one: Any, other: Any, renamed: bool
@@ -78,6 +79,7 @@ def test_two_rows_with_one_profile(
     cursor.execute(f"DROP TABLE {RENAMED}")
 
 
+@pytest.mark.walk
 def test_the_row_that_was_sent_later_has_the_profile(cursor: Cursor, folder: Path) -> None:
     first = held_by(cursor, folder, [person("a", "x")], {0: "P"}, sync=3)
     second = held_by(cursor, folder, [person("b", "y")], {0: "P"}, sync=7)
@@ -108,6 +110,7 @@ def test_renamed_rows_are_entered_again_and_go_by_no_id(cursor: Cursor, folder: 
     assert (silent.entered, silent.silent) == (0, 0)
 
 
+@pytest.mark.walk
 def test_a_fold_leaves_unknown_whose_profile_was_renamed(cursor: Cursor, folder: Path) -> None:
     """A row that three syncs in a row leave so is rejected, as any row that nothing confirms."""
     people = [person("a", "x"), person("b", "y")]
@@ -125,6 +128,7 @@ def test_a_fold_leaves_unknown_whose_profile_was_renamed(cursor: Cursor, folder:
     assert ends == [twice, twice, ({Disposition.REJECTED: 2}, frozenset({0, 1}))]
 
 
+@pytest.mark.walk
 def test_a_fold_finds_the_rows_of_earlier_syncs_and_of_others(cursor: Cursor, folder: Path) -> None:
     held = held_by(cursor, folder, [person("a", "x")], {0: "P"})
     other = held_by(cursor, folder, [person("c", "z")], {0: "P"}, sync=8)

@@ -21,6 +21,7 @@ from app.domain.text_forms import trimmed
 from app.snapshots.engine import Cursor
 from app.snapshots.membership.absent_values import count_absent
 from app.snapshots.membership.member_input import MemberColumns
+from tests.apart import examples
 from tests.unit.domain.test_normalise import TRICKY
 from tests.unit.snapshots.files import Instance, fresh
 
@@ -69,8 +70,9 @@ def expected(
     return {how: dict(counts) for how, counts in found.items() if counts}
 
 
+@pytest.mark.more_in_walks
 @given(rows=_ROWS, words=st.sampled_from([(), ("ann@example.com", "+14155550100")]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(8, 25), deadline=None)
 def test_counts_agree_with_each_value(
     engine: Instance,
     tmp_path_factory: pytest.TempPathFactory,

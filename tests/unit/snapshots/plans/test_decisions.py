@@ -29,6 +29,7 @@ from app.snapshots.engine import (
 )
 from app.snapshots.holdings import COLUMNS, fold_outcome, page_holdings
 from app.snapshots.plans import write_plan
+from tests.apart import examples
 from tests.unit.snapshots.files import Instance, create_spec, fresh, snapshot
 
 TYPES: dict[str, pa.DataType] = {"fp1": pa.uint64(), "fp1_refused": pa.uint64(), "sync": pa.int64()}
@@ -124,8 +125,9 @@ def owner_of(key: str, *, moved: bool = False) -> str:
 
 
 # A plan costs about the same for 5 keys as for 40, so ``make test`` has fewer plans, of more keys.
+@pytest.mark.more_in_walks
 @given(states=st.lists(STATES, min_size=25, max_size=40), spec=SPECS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(5, 12), deadline=None)
 def test_plans_and_folds_as_the_rules_say(
     engine: Instance, hashed: dict[int, int], states: list[State], spec: PlanSpec
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_value_that_became_empty_was_there_before(cursor: Cursor, folder: Path
     assert syncs.run(GOLD) == ["updated:  > /traits/tier"]  # and filled again
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("how", ["refused", BatchEnd.UNTOUCHED])
 def test_what_did_not_arrive_is_not_known_to_be_there(
     cursor: Cursor, folder: Path, how: Any
@@ -148,6 +149,7 @@ def test_what_did_not_arrive_is_not_known_to_be_there(
     assert syncs.run(NONE, retry_refused=True) == ["updated: /traits/tier > "]
 
 
+@pytest.mark.walk
 def test_after_an_unknown_result_both_may_be_there(cursor: Cursor, folder: Path) -> None:
     level = SentField(("traits", "level"), ("level",))
     syncs = Syncs(cursor, folder, traits=("tier", "level"), fields_sent=(TIER, level))
@@ -158,6 +160,7 @@ def test_after_an_unknown_result_both_may_be_there(cursor: Cursor, folder: Path)
     assert syncs.has() == [None]
 
 
+@pytest.mark.walk
 def test_what_is_not_sent_is_not_recorded(cursor: Cursor, folder: Path) -> None:
     syncs = Syncs(cursor, folder)
     syncs.run(GOLD, baseline=True)
@@ -178,6 +181,7 @@ def test_rendering_knows_more_than_the_plan(cursor: Cursor, folder: Path) -> Non
     assert syncs.has() == ['["/a","/b"]']
 
 
+@pytest.mark.walk
 def test_a_compacted_base_keeps_the_names_and_an_exit_forgets_them(
     cursor: Cursor, folder: Path
 ) -> None:
@@ -190,6 +194,7 @@ def test_a_compacted_base_keeps_the_names_and_an_exit_forgets_them(
     assert syncs.run(NONE) == ["entered:  > "]
 
 
+@pytest.mark.walk
 def test_a_move_to_another_place_keeps_the_names(cursor: Cursor, folder: Path) -> None:
     """Two lists of one account, a new list, and the arms of a split: the partner has one profile for all of them."""
     fields = (KeyField("email", "last", "email"),)

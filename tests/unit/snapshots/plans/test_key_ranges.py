@@ -38,7 +38,6 @@ from app.snapshots.holdings import (
 )
 from app.snapshots.membership import compare_members, members, write_snapshot
 from app.snapshots.plans import plan_changes, sides, staged_members, write_plan
-from tests.apart import rest_in_walks
 from tests.unit.snapshots.files import Instance, create_spec, fresh, snapshot
 
 ARMS = (Arm("A", 1, place="A"), Arm("B", 2, place="B"), Arm("none", 1, sent=False))
@@ -147,7 +146,8 @@ def test_any_ranges_give_the_same_rows(
         assert history(cursor, folder, SPECS[name], small) == whole, f"{count} ranges"
 
 
-@pytest.mark.parametrize("name", rest_in_walks(["users of arms", "several in arms"]))
+@pytest.mark.walk
+@pytest.mark.parametrize("name", ["users of arms", "several in arms"])
 def test_members_that_are_sorted_by_their_keys_have_the_same_changes(
     cursor: Cursor,
     folder: Path,

@@ -63,6 +63,7 @@ def everyone(cursor: Cursor, planned: PlannedFrom, count: int = 7) -> list[Any]:
             return found
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("given", SPECS)
 @pytest.mark.parametrize("seed", rest_in_walks(range(3)))
 def test_pages_have_those_that_a_plan_counts(

@@ -68,6 +68,7 @@ def plan_now(
     return write_plan(cursor, spec, [members], holdings, out, known_rules=known)
 
 
+@pytest.mark.walk
 def test_keys_that_are_invalid_now_and_keys_that_move(cursor: Cursor, tmp_path: Path) -> None:
     stats = plan_now(cursor, tmp_path, PEOPLE, held(cursor, tmp_path, PEOPLE))
     # b moves from its e-mail to its phone, c to its user id, e to the right number; d and f have no key now.
@@ -78,6 +79,7 @@ def test_keys_that_are_invalid_now_and_keys_that_move(cursor: Cursor, tmp_path: 
     assert "2 are not valid now" in reason
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("mode", ["append", "remove"])
 def test_in_other_modes_they_count_too(cursor: Cursor, tmp_path: Path, mode: str) -> None:
     stats = plan_now(cursor, tmp_path, PEOPLE, held(cursor, tmp_path, PEOPLE), mode=mode)

@@ -98,6 +98,7 @@ def two(cursor: Cursor, tmp_path: Path) -> tuple[Owner, Owner]:
     return owners
 
 
+@pytest.mark.walk
 def test_an_exit_of_a_key_that_another_holds_is_not_sent(two: tuple[Owner, Owner]) -> None:
     one, other = two
     stats = one.plan(people("b"), other.seen_from())
@@ -142,6 +143,7 @@ def test_an_exit_that_waited_is_dropped_when_the_other_has_entered(
     assert (one.sent(), one.held(), stats.waits_for) == ([], {}, ())
 
 
+@pytest.mark.walk
 def test_an_entry_waits_for_the_exit_of_another(cursor: Cursor, tmp_path: Path) -> None:
     one, other = Owner(cursor, tmp_path), Owner(cursor, tmp_path)
     one.plan(people("ab"))

@@ -74,6 +74,7 @@ AFTER = {"profile_id": "p1", "email": "a@x.com", "user_id": "new", "plan": "gold
 
 
 class TestWriteSinglePlan:
+    @pytest.mark.walk
     @pytest.mark.parametrize("kind", list(ChangeKind))
     def test_makes_the_change_that_was_asked_for_whatever_is_held(
         self, cursor: Cursor, folder: Path, kind: ChangeKind

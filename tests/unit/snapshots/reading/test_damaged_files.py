@@ -62,6 +62,7 @@ def damaged(choices: random.Random, content: bytes) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("files", [60, pytest.param(5_000, marks=pytest.mark.chaos)])
 def test_are_read_or_refused(cursor: Cursor, folder: Path, files: int) -> None:
     whole = _files()

@@ -105,6 +105,7 @@ class TestCsv:
 
 
 class TestCompressed:
+    @pytest.mark.walk
     @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
     def test_reads_whole_data_of_several_parts(
         self, cursor: Cursor, folder: Path, encoding: Literal["gzip", "zstd"]
