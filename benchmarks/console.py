@@ -21,7 +21,7 @@ import httpx
 
 from benchmarks.due_work import Filler, fill, make_one_of_each
 from benchmarks.get_activation import serving
-from benchmarks.rows import Aim, Figures, Row, percentile
+from benchmarks.rows import Aim, Figures, Row, percentile, turns
 from benchmarks.service import Service, database, service
 from benchmarks.sink import sink
 
@@ -177,7 +177,7 @@ def _read_all(
     http: httpx.Client, pages: dict[str, str], peer: httpx.Client, plain: str, repeats: int
 ) -> Figures:
     found: Figures = {"slowest page, p95 ms": [], "pages": [], "slowest page, x plain page": []}
-    for _ in range(repeats):
+    for _ in turns(repeats):
         slowest: list[float] = []
         others: list[float] = []
         for kind, address in pages.items():

@@ -18,7 +18,7 @@ import aiohttp
 import orjson
 
 from benchmarks.peers import run_peer
-from benchmarks.rows import Aim, Figures, Row
+from benchmarks.rows import Aim, Figures, Row, turns
 from benchmarks.service import Service, service
 from benchmarks.sink import sink
 
@@ -94,7 +94,7 @@ def _beside(repeats: int, count: int, batch: int, lanes: int, dlt_rows: int) -> 
     found: Figures = {"x dlt": [], "x raw": [], "changes/s": []}
     with sink() as url, delivery(count, batch, url) as ours:
         ours.seconds()
-        for _ in range(repeats):
+        for _ in turns(repeats):
             own = count / ours.seconds()
             other = dlt_rows / run_peer("dlt_sink", url, dlt_rows, batch)["seconds"]
             found["x dlt"].append(own / other)
@@ -119,7 +119,7 @@ def first_delivery(repeats: int, scale: float) -> Figures:
     count = int(10_000_000 * scale)
     rates, raw_rates = [], []
     with sink() as url, service() as running:
-        for _ in range(min(repeats, 2)):  # each takes minutes
+        for _ in turns(min(repeats, 2)):  # each takes minutes
             rates.append(count / Delivery(running, url, count, 10_000).seconds())
             part = count // 10
             raw_rates.append(part / asyncio.run(raw(part, url, 10_000, CONCURRENCY)))

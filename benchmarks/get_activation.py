@@ -29,7 +29,7 @@ from app.services.platform.platform import open_platform
 from app.services.tenancy import tokens
 from app.storage import models
 from app.storage.migrate import upgrade
-from benchmarks.rows import Aim, Figures, Row
+from benchmarks.rows import Aim, Figures, Row, turns
 
 CONNECTIONS = 32
 PEPPER = "benchmark-pepper-benchmark-pepper-0000000000"
@@ -244,7 +244,7 @@ def measure(repeats: int, scale: float) -> Figures:
         with serving("ours", environment) as our_port, serving("bare", environment) as bare_port:
             ours = Target("GET activation", our_port, path, token)
             bare = Target("bare", bare_port, f"/activations/{activation_id}", token)
-            for turn in range(repeats + 1):
+            for turn in turns(repeats + 1):
                 seconds = 4 * scale if turn else 1
                 peer, own = (
                     asyncio.run(load(target, seconds, CONNECTIONS)) for target in (bare, ours)

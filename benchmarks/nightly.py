@@ -40,7 +40,7 @@ from benchmarks.nightly_programs import (
     write,
 )
 from benchmarks.peers import check_installed
-from benchmarks.rows import Aim, Figures, Row
+from benchmarks.rows import Aim, Figures, Row, turns
 from benchmarks.service import service
 
 MEMBERS = 20_000
@@ -213,7 +213,7 @@ def measure(repeats: int, scale: float) -> Figures:
         figures.setdefault(figure, []).append(value)
 
     with playing(scale) as play:
-        for turn in range(min(repeats, 3)):
+        for turn in turns(min(repeats, 3)):
             found = {(scenario, name): one for scenario, name, one in play(turn)}
             note(
                 "members wrong, service",

@@ -21,7 +21,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from benchmarks.rows import Aim, Figures, Row
+from benchmarks.rows import Aim, Figures, Row, turns
 from benchmarks.service import service
 from benchmarks.workers import CALL_SECONDS, serving
 
@@ -98,7 +98,7 @@ def used(calls: int, window: float, seconds: float) -> tuple[float, int]:
 def measure(repeats: int, scale: float) -> Figures:
     """Measure each limit in each repeat, with a service of its own."""
     found: Figures = {}
-    for _ in range(repeats):
+    for _ in turns(repeats):
         for calls, window in LIMITS:
             share, refused = used(calls, window, SECONDS * scale)
             found.setdefault(f"share of {calls} in {window:g} s", []).append(share)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import operator
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 #: The values of each figure by its name, one for each repeat.
 Figures = dict[str, list[float]]
+
+
+_LONG = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,20 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def turns(count: int) -> Iterator[int]:
+    """Yield the numbers of the turns. Turns that take long are told on the error output, so that the table stays as it is."""
+    begun = told = time.perf_counter()
+    for turn in range(count):
+        if (now := time.perf_counter()) - told > _LONG:
+            told = now
+            print(
+                f"     turn {turn + 1} of {count}, after {now - begun:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+        yield turn
+
+
 def in_turn(
     ours: Callable[[], float], peer: Callable[[], float], repeats: int, *, warm_up: bool = True
 ) -> Figures:
@@ -106,7 +124,7 @@ def in_turn(
     """
     if warm_up:
         peer(), ours()
-    pairs = [(peer(), ours()) for _ in range(repeats)]
+    pairs = [(peer(), ours()) for _ in turns(repeats)]
     return {
         "ratio": [own / other for other, own in pairs],
         "added s": [own - other for other, own in pairs],

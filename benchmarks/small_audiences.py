@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import httpx
 
-from benchmarks.rows import Aim, Figures, Row
+from benchmarks.rows import Aim, Figures, Row, turns
 from benchmarks.service import Service, service
 from benchmarks.sink import sink
 from benchmarks.upload import CHURN, upload
@@ -68,7 +68,7 @@ def measure(repeats: int, scale: float) -> Figures:
     with tempfile.TemporaryDirectory() as folder, sink() as url, service() as running:
         script = Script(Path(folder), url)
         pairs = [running.webhook_activation(f"{url}/{n}") for n in range(audiences)]
-        for turn in range(repeats + 2):
+        for turn in turns(repeats + 2):
             content = _content(MEMBERS, turn)
             ours, theirs = [], []
             for number, pair in enumerate(pairs):

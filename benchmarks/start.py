@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.rows import Aim, Figures, Row
+from benchmarks.rows import Aim, Figures, Row, turns
 
 #: What the packages that the API cannot do without need to be imported: the peer of a start.
 IMPORTS = "import fastapi, uvicorn, sqlalchemy.ext.asyncio, asyncpg, arq, httpx, pydantic_settings, duckdb, pyarrow"
@@ -45,7 +45,7 @@ def measure(repeats: int, scale: float) -> Figures:
     """Measure both starts, and the import of the packages alone, in turn."""
     del scale
     found: Figures = {"new folder s": [], "existing folder s": [], "imports alone s": []}
-    for turn in range(repeats + 1):
+    for turn in turns(repeats + 1):
         with tempfile.TemporaryDirectory(prefix="activations-bench-") as name:
             folder = Path(name)
             folder.chmod(0o711)

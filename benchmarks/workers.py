@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from benchmarks.deliver import Delivery
-from benchmarks.rows import Aim, Figures, Row
+from benchmarks.rows import Aim, Figures, Row, turns
 from benchmarks.service import Service, service
 
 CALL_SECONDS = 0.05
@@ -96,7 +96,7 @@ def measure(repeats: int, scale: float) -> Figures:
     with slow_partner() as url, service(**FIXED) as running:
         delivery = Delivery(running, url, count, 10)
         delivery.seconds()
-        for _ in range(repeats):
+        for _ in turns(repeats):
             one = delivery.seconds()
             with another_worker(running):
                 two = delivery.seconds()

@@ -32,10 +32,10 @@ class PlanReader:
             if self._rows is None or start < 0 or start + count > len(self._rows):
                 if self._path is None:
                     self._path = await fetch_file(self.platform.objects, self.file)
-                self._first, self._rows = await self.platform.engine.run(
+                self._first, rows = await self.platform.engine.run(
                     read_groups, self._path, first, count, lane="small"
                 )
-                start = first - self._first
+                self._rows, start = rows, first - self._first
             return self._rows[start : start + count]
 
     async def windows(self, first: int, count: int) -> AsyncIterator[PlanRows]:

@@ -121,8 +121,8 @@ class PlanWriter:
     def _group(self, rows: pa.Table) -> int:
         """Return how many rows the next row groups have: more in a large plan.
 
-        Whoever reads a part of the file first reads what its footer says of all row groups. With groups of one size, to read a
+        Each reader of a part of the file first reads what its footer says of all row groups. With groups of one size, to read a
         plan in parts would take a time that grows with the square of its rows.
         """
-        most = _LONGEST * len(rows) // max(1, rows.nbytes)
+        most = int(_LONGEST * len(rows) // max(1, rows.nbytes))
         return max(_FEWEST, min(self._written // _PART, most, ROW_GROUP))

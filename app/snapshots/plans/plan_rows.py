@@ -90,7 +90,7 @@ def no_rows() -> PlanRows:
 def read_plan(cursor: Cursor | None, plan: Path, first: int, count: int) -> PlanRows:
     """Read ``count`` changes from row ``first``, in order. Silent rows have no number and are never returned.
 
-    Reads whole row groups: whoever reads several parts one after another uses :func:`read_groups`.
+    Reads whole row groups. For several parts one after another, use :func:`read_groups`.
     """
     before, rows = read_groups(cursor, plan, first, count)
     start = first - before
