@@ -84,6 +84,7 @@ async def test_wrong_tokens_are_limited_by_address(platform: Platform, tenant: T
 
 
 class TestWithoutRedis:
+    @pytest.mark.walk
     async def test_each_process_keeps_to_its_share(
         self, settings: Settings, tmp_path: Path
     ) -> None:

@@ -248,6 +248,7 @@ class TestUp:
             other.end()
         assert all(map(is_running, servers.pids))
 
+    @pytest.mark.walk
     def test_says_that_another_runs_on_the_folder(self, home: Home, refused: Refused) -> None:
         started = home.running()
         code, message = refused(home.data_dir, "--port", "0")
@@ -325,6 +326,7 @@ class TestRefusal:
         assert code == 4
         assert "is of PostgreSQL 15" in message
 
+    @pytest.mark.walk
     def test_of_a_folder_that_cannot_be_used(self, folder: Path, refused: Refused) -> None:
         (folder / "file").write_text("")
         code, message = refused(folder / "file", "--port", "0")

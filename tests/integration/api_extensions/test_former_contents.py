@@ -26,6 +26,7 @@ async def contents(api: httpx.AsyncClient, dataset: str) -> list[dict[str, Any]]
     return found
 
 
+@pytest.mark.walk
 async def test_the_last_five_can_be_restored(api: httpx.AsyncClient, platform: Platform) -> None:
     dataset = (await create(api))["id"]
     for number in range(7):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.api_extensions.desk import Desk
 
 
+@pytest.mark.walk
 async def test_an_explanation_says_why_a_profile_is_not_held(desk: Desk) -> None:
     flow = desk.flow
     await flow.members(range(2))

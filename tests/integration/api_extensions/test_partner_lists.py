@@ -36,6 +36,7 @@ def words(response: httpx.Response) -> str:
 
 
 class TestLists:
+    @pytest.mark.walk
     async def test_of_klaviyo_are_read_to_the_end_and_paged_by_name(
         self, api: httpx.AsyncClient
     ) -> None:

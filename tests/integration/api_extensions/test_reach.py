@@ -161,6 +161,7 @@ class TestReach:
         assert (await desk.reach(f"?runId={first.id}"))["destinations"][0]["reachable"] == 4
         assert (await desk.reach())["destinations"][0]["reachable"] == 1
 
+    @pytest.mark.walk
     async def test_can_be_asked_for_after_an_earlier_run(self, desk: Desk) -> None:
         await desk.connect()
         first = await desk.flow.upload(ROWS)
@@ -182,6 +183,7 @@ class TestReach:
         (row,) = (await desk.reach(f"?destinationId={desk.klaviyo_id}"))["destinations"]
         assert row["reachable"] == 2
 
+    @pytest.mark.walk
     async def test_of_several_audiences_is_that_of_their_union(self, desk: Desk) -> None:
         other = await desk.another_audience(
             [*ROWS[:1], {"profile_id": "p9", "email": "z@x.com", "user_id": None, "agreed": True}]
@@ -192,6 +194,7 @@ class TestReach:
         assert row["audienceIds"] == [desk.flow.audience_id, other]
         assert (row["size"], row["reachable"]) == (5, 4)
 
+    @pytest.mark.walk
     async def test_of_an_activation_of_several_audiences_is_that_of_their_union(
         self, desk: Desk
     ) -> None:

@@ -109,6 +109,7 @@ class TestTestSends:
 
 
 class TestOthers:
+    @pytest.mark.walk
     async def test_checks_are_answered_once(self, desk: Desk) -> None:
         path = f"destinations/{desk.flow.destination_id}/checks"
         first, again = await desk.post(path, {}), await desk.post(path, {})

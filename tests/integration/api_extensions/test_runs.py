@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from app.core.clock import from_wire
 from app.services.audiences import runs
@@ -66,6 +67,7 @@ class TestRuns:
             "finishedAt": None,
         }
 
+    @pytest.mark.walk
     async def test_are_listed_newest_first(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
     ) -> None:
@@ -107,6 +109,7 @@ class TestSnapshots:
         one = await api.get(f"audiences/{audience}/snapshots/{shown['id']}")
         assert one.json()["data"]["snapshot"] == shown
 
+    @pytest.mark.walk
     async def test_going_back_and_on_again(
         self, api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
     ) -> None:

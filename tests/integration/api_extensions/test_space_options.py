@@ -40,6 +40,7 @@ async def shown(api: httpx.AsyncClient, audience: str, run: dict[str, Any]) -> d
     return found
 
 
+@pytest.mark.walk
 async def test_a_run_counts_absent_values_by_reason(
     api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
 ) -> None:
@@ -55,6 +56,7 @@ async def test_a_run_counts_absent_values_by_reason(
     assert row["identifiers"]["email"] == ["NULL"]
 
 
+@pytest.mark.walk
 async def test_of_changes_and_definitions(
     api: httpx.AsyncClient, platform: Platform, tenant: Tenant, audience: str
 ) -> None:

@@ -237,6 +237,7 @@ class TestSample:
 
 
 class TestRefusals:
+    @pytest.mark.walk
     async def test_while_a_sync_is_open_it_is_409(
         self, platform: Platform, client: httpx.AsyncClient
     ) -> None:
@@ -289,6 +290,7 @@ class TestRefusals:
         assert response.status_code == 409
         assert "not been computed" in response.text
 
+    @pytest.mark.walk
     async def test_a_profile_that_nobody_could_know_is_409(self, desk: Desk) -> None:
         activation = await desk.flow.activate(enabled=False)
         await desk.flow.upload([{"profile_id": "p1", "email": None, "phone": None}])

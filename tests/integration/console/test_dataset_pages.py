@@ -97,6 +97,7 @@ async def test_a_content_is_replaced_restored_and_not_broken_unasked(browser: Br
     assert "The dataset is named by the definition of Payers" in browser.text
 
 
+@pytest.mark.walk
 async def test_a_file_that_cannot_be_read_leaves_no_dataset(browser: Browser) -> None:
     await browser.open("datasets/new")
     action = f"/console/spaces/{browser.flow.space_id}/datasets/new/file"

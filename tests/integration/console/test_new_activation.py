@@ -112,6 +112,7 @@ async def test_a_step_continues_only_with_what_fits(browser: Browser) -> None:
     assert "3 of 3 members can be sent." in browser.text
 
 
+@pytest.mark.walk
 async def test_an_uploaded_list_is_proposed_to_be_sent_once(browser: Browser) -> None:
     flow = browser.flow
     once, on_run = '<option value="once" selected>', '<option value="on_run" selected>'
@@ -148,6 +149,7 @@ async def test_an_uploaded_list_is_proposed_to_be_sent_once(browser: Browser) ->
     assert on_run in await shown(audience=made[once].audience.id), "it is read again by each run"
 
 
+@pytest.mark.walk
 async def test_members_that_cannot_be_sent_make_the_estimate_a_warning(browser: Browser) -> None:
     other = await browser.flow.another_audience()
     await other.upload(
@@ -261,6 +263,7 @@ async def test_a_start_asks_what_happens_to_the_members(browser: Browser) -> Non
         assert "is what would be sent if all members were sent again" in browser.text
 
 
+@pytest.mark.walk
 async def test_a_start_names_an_activation_that_could_be_the_same(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))
@@ -357,6 +360,7 @@ async def test_a_file_becomes_an_audience_with_a_schedule(browser: Browser) -> N
     assert [(one.config or {})["hours"] for one in schedules] == [[7]]
 
 
+@pytest.mark.walk
 async def test_columns_have_examples_and_a_decimal_comma_is_converted_if_that_is_chosen(
     browser: Browser,
 ) -> None:
@@ -388,6 +392,7 @@ async def test_columns_have_examples_and_a_decimal_comma_is_converted_if_that_is
     assert 'value="Kunden to Hook, ' in (browser.page.text if browser.page else ""), "a name"
 
 
+@pytest.mark.walk
 async def test_a_row_without_an_address_is_left_out_and_a_repeated_value_is_refused(
     browser: Browser,
 ) -> None:
@@ -564,6 +569,7 @@ async def test_a_read_token_cannot_save(visitor: Browser) -> None:
         assert (await visitor.post(path, token)).status_code == 403, action
 
 
+@pytest.mark.walk
 async def test_columns_with_usual_names_are_proposed_for_the_fields_of_the_destination(
     browser: Browser,
 ) -> None:
@@ -592,6 +598,7 @@ async def test_columns_with_usual_names_are_proposed_for_the_fields_of_the_desti
     assert '<option value="column:Vorname" selected>' in page.text, "the fields of another account"
 
 
+@pytest.mark.walk
 async def test_a_row_whose_key_has_a_control_character_is_left_out_and_counted(
     browser: Browser,
 ) -> None:

@@ -80,6 +80,7 @@ def test_each_route_of_the_console_shows_errors_as_pages() -> None:
     assert isinstance(others[1], PageMount)
 
 
+@pytest.mark.walk
 async def test_a_one_time_send_is_found_as_finished(browser: Browser) -> None:
     flow = browser.flow
     await flow.members(range(3))

@@ -41,6 +41,7 @@ def local(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.walk
 async def test_stores_and_fetches_through_the_cache(
     store: ObjectStore, local: Path, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ class TestTls:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert await reaches(f"rediss://localhost:{port}/0") == (True, True)
 
+    @pytest.mark.walk
     async def test_refuses_a_certificate_for_another_host(
         self, port: int, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

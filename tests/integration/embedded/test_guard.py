@@ -154,7 +154,6 @@ ENDS = [
 
 
 class TestNoOrphans:
-    @pytest.mark.walk
     @pytest.mark.parametrize("number", ENDS)
     def test_when_the_program_ends_by(
         self, data_dir: Path, hold: Callable[[], Holder], number: signal.Signals
@@ -164,6 +163,7 @@ class TestNoOrphans:
         seconds_until(lambda: not any(map(is_running, holder.pids)), SOON)
         assert processes_of(data_dir) == []
 
+    @pytest.mark.walk
     @pytest.mark.skipif(sys.platform != "linux", reason="the parent's death signal is Linux's")
     @pytest.mark.parametrize("number", ENDS)
     def test_when_the_guard_ends_by(
@@ -215,6 +215,7 @@ class TestNoOrphans:
         process.wait()
         seconds_until(lambda: not processes_of(data_dir), 10)
 
+    @pytest.mark.walk
     def test_while_a_statement_runs(self, data_dir: Path, hold: Callable[[], Holder]) -> None:
         holder = hold()
         socket_folder = data_dir / "servers" / "run"
@@ -245,6 +246,7 @@ asyncio.run(main())
 
 
 class TestSecondStart:
+    @pytest.mark.walk
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
     async def test_finds_its_data(self, hold: Callable[[], Holder], number: signal.Signals) -> None:
         first = hold()
@@ -355,6 +357,7 @@ class TestSharing:
 
 
 class TestGuard:
+    @pytest.mark.walk
     @pytest.mark.parametrize("name", ["postgres_pid", "redis_pid"])
     async def test_restarts_a_server_that_died(self, hold: Callable[[], Holder], name: str) -> None:
         holder = hold()

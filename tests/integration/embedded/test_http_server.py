@@ -122,6 +122,7 @@ class TestHeaders:
             assert answer.startswith(b"HTTP/1.1 " + status)
             assert answer.count(b"HTTP/1.1") == 1
 
+    @pytest.mark.walk
     async def test_of_a_second_request_have_their_own_deadline(
         self, address: tuple[str, int]
     ) -> None:
@@ -159,6 +160,7 @@ class TestForwarded:
 
 
 class TestBody:
+    @pytest.mark.walk
     async def test_that_does_not_come_is_cut(self, address: tuple[str, int]) -> None:
         connection = await Connection.open(address)
         await connection.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf")
@@ -178,6 +180,7 @@ class TestBody:
         assert answer.startswith(b"HTTP/1.1 200")
         assert answer.endswith(b"5")
 
+    @pytest.mark.walk
     async def test_of_an_answered_upload_is_not_waited_for(self, address: tuple[str, int]) -> None:
         connection = await Connection.open(address)
         await connection.send(b"PUT /early HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n")
@@ -256,6 +259,7 @@ async def test_an_offer_of_http_2_loses_no_body(
     assert bodies == lengths
 
 
+@pytest.mark.walk
 async def test_a_body_that_does_not_come_is_not_waited_for(address: tuple[str, int]) -> None:
     connection = await Connection.open(address)
     await connection.send(LENGTH + b"he")

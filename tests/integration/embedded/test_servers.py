@@ -37,6 +37,7 @@ class TestUrls:
     async def test_asyncpg_takes_the_database_url(self, servers: TestServers) -> None:
         assert await fetch(servers.database_url, "SELECT current_user") == "activations"
 
+    @pytest.mark.walk
     async def test_sqlalchemy_takes_it_with_its_drivers_name(self, servers: TestServers) -> None:
         url = servers.database_url.replace("postgresql://", "postgresql+asyncpg://")
         engine = create_async_engine(url)

@@ -85,6 +85,7 @@ class TestReading:
         assert told[-1] == (20_000, stats.bytes)
         assert pq.read_metadata(tmp_path / "rows").num_rows == 20_000
 
+    @pytest.mark.walk
     async def test_cancelling_cancels_the_query_at_the_server(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:
@@ -185,6 +186,7 @@ class TestHostileServers:
             with pytest.raises(QueryRejected, match="MiB at once"):
                 await read_one(source(users_database, port=port), tmp_path, LIMITS)
 
+    @pytest.mark.walk
     async def test_a_silent_server_is_left_at_the_deadline(
         self, users_database: UsersDatabase, tmp_path: Path
     ) -> None:

@@ -183,6 +183,7 @@ class TestRead:
         assert not reader.out.exists()
         assert reader.database.connected() == 0
 
+    @pytest.mark.walk
     async def test_is_stopped_at_its_deadline_also_at_the_server(self, reader: Reader) -> None:
         limits = ReadLimits(10, 10, timedelta(seconds=1))
         with pytest.raises(QueryRejected, match="longer than 1 seconds"):

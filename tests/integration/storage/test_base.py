@@ -61,6 +61,7 @@ async def test_listings_from_both_sides(flow: Flow) -> None:
         assert await repository.count("spc_other") == 0
 
 
+@pytest.mark.walk
 async def test_a_read_sees_what_the_database_has(flow: Flow) -> None:
     async with flow.platform.unit_of_work() as session:
         audience = await AudienceRepository(session).require(flow.space_id, flow.audience_id)

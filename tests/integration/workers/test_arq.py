@@ -141,6 +141,7 @@ async def serving(handler: Handler, path: Path) -> AsyncIterator[str]:
 
 
 class TestQueue:
+    @pytest.mark.walk
     async def test_a_redis_that_stops_answering_costs_a_second(self, tmp_path: Path) -> None:
         async with serving(_answer_pings_only, tmp_path / "silent.sock") as url:
             queue = Queue(url)
@@ -149,6 +150,7 @@ class TestQueue:
             assert time.monotonic() - began < 3
             await queue.close()
 
+    @pytest.mark.walk
     async def test_a_redis_that_never_answers_costs_a_second(self, tmp_path: Path) -> None:
         async with serving(_answer_nothing, tmp_path / "silent.sock") as url:
             queue = Queue(url)

@@ -156,6 +156,7 @@ class TestDeaths:
         ran = len(list(tmp_path.iterdir()))  # noqa: ASYNC240  a test may block
         assert ran == children, "a limit of its own is no accident"
 
+    @pytest.mark.walk
     async def test_both_share_one_deadline(self, tmp_path: Path) -> None:
         begun = time.monotonic()
         job = job_of(jobs.wait_long)

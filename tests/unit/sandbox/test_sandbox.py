@@ -230,6 +230,7 @@ class TestRecordedRequests:
 
 
 class TestProcess:
+    @pytest.mark.walk
     async def test_runs_as_a_process_and_records_to_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "requests.ndjson"
         process = await asyncio.create_subprocess_exec(

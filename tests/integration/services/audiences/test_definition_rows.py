@@ -288,6 +288,7 @@ class TestRuns:
         assert run.notes[0].startswith("LIMIT depends on the order of rows")
         assert (await shop.run(await shop.define(IN_DATABASE))).notes is None
 
+    @pytest.mark.walk
     async def test_columns_without_values_and_ids_that_are_integers(self, shop: Shop) -> None:
         for first in ("", "-- run in: warehouse\n"):
             query = (
@@ -523,6 +524,7 @@ class TestPreviews:
             assert preview.failure_reason is None
             assert preview.size is not None
 
+    @pytest.mark.walk
     async def test_where_there_is_no_room_it_says_so_before_its_lease_ends(
         self, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -138,6 +138,7 @@ async def test_a_broken_file_fails_the_run_and_the_content_stays(shop: FileShop)
     assert (await shop.run(audience)).members == 2
 
 
+@pytest.mark.walk
 async def test_a_file_that_breaks_audiences_fails_the_run_until_it_is_allowed_once(
     shop: FileShop,
 ) -> None:

@@ -37,6 +37,7 @@ async def test_a_definite_refusal_starts_no_settle_time(flow: Flow) -> None:
     assert (await flow.quiet(activation)).last_unknown_at is None
 
 
+@pytest.mark.walk
 async def test_attempts_are_written_with_their_ends(flow: Flow) -> None:
     activation = await flow.activate()
     flow.sandbox.faults.add({"kind": "status", "status": 503, "times": 1})

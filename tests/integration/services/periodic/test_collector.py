@@ -167,6 +167,7 @@ async def test_an_upload_that_becomes_a_snapshot_while_files_are_collected_is_se
     assert len(file) == len(await snapshots(flow)) == 1, "the file is the snapshot"
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("thinned", [True, False])
 async def test_a_snapshot_that_is_pinned_at_the_same_moment_stays(
     flow: Flow, thinned: bool
@@ -215,6 +216,7 @@ async def test_a_snapshot_that_is_pinned_at_the_same_moment_stays(
     assert await snapshots(flow) == {second}
 
 
+@pytest.mark.walk
 async def test_a_pin_that_is_committed_while_the_collector_looks_is_seen(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ async def assert_held_then_approve(flow: Flow, hand: Hand, activation: str, left
 
 
 class TestUploads:
+    @pytest.mark.walk
     async def test_a_file_without_anything_is_refused(self, flow: Flow, hand: Hand) -> None:
         activation = await full(flow, hand)
         run = await flow.supply([])

@@ -74,6 +74,7 @@ async def test_a_plan_that_ends_its_workers_is_given_up(flow: Flow) -> None:
     )
 
 
+@pytest.mark.walk
 async def test_a_worker_that_came_too_late_has_not_ended(flow: Flow) -> None:
     hand = Hand(flow)
     await flow.supply([{"profile_id": "p1"}])

@@ -48,6 +48,7 @@ class TestShared:
         await early(answer(100, 90, 40))
         assert await account.how_many() == 3
 
+    @pytest.mark.walk
     async def test_a_lower_limit_holds_in_the_next_window_too(self, platform: Platform) -> None:
         assert await platform.queue.ping()
         account = Account(platform.budgets, RateBudget("writes", 100, MINUTE, "^POST ", NAMES))

@@ -92,6 +92,7 @@ class TestToldWindow:
         assert refused.value.retry_after is not None
         assert timedelta(seconds=39) < refused.value.retry_after <= timedelta(seconds=41)
 
+    @pytest.mark.walk
     async def test_a_call_that_comes_a_little_early_waits_for_the_reset(
         self, account: Account
     ) -> None:

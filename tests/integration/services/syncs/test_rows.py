@@ -28,6 +28,7 @@ class TestBreaker:
             await lifecycle.account_healed(session, account, actor=ACTOR)
         assert await _breaker_is_null(flow)
 
+    @pytest.mark.walk
     async def test_a_probe_that_goes_well_closes_the_breaker(self, flow: Flow) -> None:
         async with flow.platform.unit_of_work() as session:
             await DestinationRepository(session).open_breaker(

@@ -20,6 +20,7 @@ def cursor() -> Iterator[Cursor]:
         yield connection.cursor()
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("name", ["last", "mode", "limit with ties", "sum of doubles"])
 async def test_gives_the_same_result(cursor: Cursor, tmp_path: Path, name: str) -> None:
     write_purchases(tmp_path / "purchases.parquet", 60_000)

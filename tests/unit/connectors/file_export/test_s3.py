@@ -149,6 +149,7 @@ class TestParts:
         assert failed
         assert content(("s3", s3_url), "once/big.csv") == DATA
 
+    @pytest.mark.walk
     async def test_an_upload_that_fails_is_aborted(
         self, s3_url: str, tools: ConnectorTools, file: Path
     ) -> None:
@@ -229,6 +230,7 @@ class TestParts:
         assert content(("s3", s3_url), "literal/big.csv") == DATA
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("query", "said"),
     [

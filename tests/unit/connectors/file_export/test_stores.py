@@ -339,6 +339,7 @@ class TestGoogleToken:
             "exp": 1767229200,
         }
 
+    @pytest.mark.walk
     async def test_a_refused_key_is_a_matter_of_credentials(self) -> None:
         refusal = plain_answer(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
         async with serve(refusal) as server, create_tools() as tools:

@@ -43,6 +43,7 @@ class TestCredentials:
         assert (status, entry["code"]) == (403, "permission_denied")
         assert "accounts:read" in entry["detail"]
 
+    @pytest.mark.walk
     def test_a_retired_revision(self, world: World) -> None:
         client = world.connect("pk_everything")
         client.api_client.default_headers["revision"] = "2023-02-22"

@@ -160,6 +160,7 @@ class TestVersionTwo:
         table = pq.read_table(path).drop_columns(list(columns))
         pq.write_table(table.replace_schema_metadata(dict(format_metadata(kind, 2))), path)
 
+    @pytest.mark.walk
     def test_is_read_beside_files_of_today(self, cursor: Cursor, tmp_path: Path) -> None:
         held = LocalManifest()
         for number, names in enumerate((["p1"], ["p1", "p2"], ["p2", "p3"]), 1):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.domain.batch_states import BatchEnd
 from app.snapshots.engine import BatchOutcome, Cursor, KeyField, LocalManifest
 from app.snapshots.holdings import (
@@ -42,6 +44,7 @@ def held_after(
     return LocalManifest((out,))
 
 
+@pytest.mark.walk
 def test_held_and_entering_rows_carry_what_their_keys_and_identities_name(
     cursor: Cursor, folder: Path
 ) -> None:

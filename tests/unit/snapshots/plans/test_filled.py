@@ -123,6 +123,7 @@ GOLD, NONE = tier("gold")[:1], [{"profile_id": "p1"}]  # the second: the column 
 NAME = '["/traits/tier"]'
 
 
+@pytest.mark.walk
 def test_a_value_that_became_empty_was_there_before(cursor: Cursor, folder: Path) -> None:
     syncs = Syncs(cursor, folder)
     assert syncs.run(NONE) == ["entered:  > "]

@@ -104,6 +104,7 @@ def test_a_known_rule_changes_nothing(cursor: Cursor, tmp_path: Path) -> None:
         assert stats.rule_changes == RuleChanges()
 
 
+@pytest.mark.walk
 def test_a_column_that_is_recognised_now(cursor: Cursor, tmp_path: Path) -> None:
     before = [{"profile_id": name, "user_id": f"u-{name}"} for name in "abc"]
     holdings = held(cursor, tmp_path, before)
@@ -116,6 +117,7 @@ def test_a_column_that_is_recognised_now(cursor: Cursor, tmp_path: Path) -> None
     assert plan_now(cursor, tmp_path, exact, holdings, known).rule_changes == RuleChanges()
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("numbers", "before"),
     [([1001.0, 1003.5], ["1001.0", "1003.5"]), (["x", {"a": 1}], ['"x"', '{"a":1}'])],

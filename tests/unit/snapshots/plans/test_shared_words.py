@@ -88,6 +88,7 @@ def test_a_picked_member_with_a_trait_as_an_identifier(cursor: Cursor, tmp_path:
     assert (stats.entered, stats.left_out) == (0, {"no_identifier": 1})
 
 
+@pytest.mark.walk
 def test_a_change_that_brings_the_second_row(cursor: Cursor, tmp_path: Path) -> None:
     rows = people("none", "u1")
     stats, _, plan = planned(cursor, tmp_path, rows, **BY_ID)
@@ -113,6 +114,7 @@ def test_a_change_that_brings_the_second_row(cursor: Cursor, tmp_path: Path) -> 
     assert [change.key for change in read_plan(None, out, 0, 10)] == ["p2@x.io"]
 
 
+@pytest.mark.walk
 def test_words_of_the_space_stay_with_the_file(cursor: Cursor, tmp_path: Path) -> None:
     rows = people("u0", "Unbekannt", "u2")
     rows[2]["email"] = rows[0]["email"] = "no@example.com"

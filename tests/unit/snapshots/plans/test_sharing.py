@@ -110,6 +110,7 @@ def test_an_exit_of_a_key_that_another_holds_is_not_sent(two: tuple[Owner, Owner
     assert other.sent() == [("exited", "a")]
 
 
+@pytest.mark.walk
 def test_the_later_of_two_that_drop_a_key_at_once_sends_its_exit(two: tuple[Owner, Owner]) -> None:
     one, other = two
     one.plan([], other.seen_from())
@@ -118,6 +119,7 @@ def test_the_later_of_two_that_drop_a_key_at_once_sends_its_exit(two: tuple[Owne
     assert other.sent() == [("exited", "a"), ("exited", "b")]
 
 
+@pytest.mark.walk
 def test_an_exit_waits_while_another_enters_the_key(cursor: Cursor, tmp_path: Path) -> None:
     one, other = Owner(cursor, tmp_path), Owner(cursor, tmp_path)
     one.plan(people("a"))
@@ -130,6 +132,7 @@ def test_an_exit_waits_while_another_enters_the_key(cursor: Cursor, tmp_path: Pa
     assert one.sent() == [("exited", "a")]
 
 
+@pytest.mark.walk
 def test_an_exit_that_waited_is_dropped_when_the_other_has_entered(
     cursor: Cursor, tmp_path: Path
 ) -> None:
@@ -158,6 +161,7 @@ def test_an_entry_waits_for_the_exit_of_another(cursor: Cursor, tmp_path: Path) 
     assert other.sent() == [("entered", "a")]
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("keeping", "sent", "held"),
     [
@@ -175,6 +179,7 @@ def test_what_another_holds_depends_on_what_it_does_with_it(
     assert (stats.exited, one.held()) == (sent, held)
 
 
+@pytest.mark.walk
 def test_an_exit_that_undoes_more_than_the_other_would_waits(two: tuple[Owner, Owner]) -> None:
     one, other = two
     one.plan([], other.seen_from(whole=False))
@@ -201,6 +206,7 @@ def test_a_dry_run_changes_no_holdings(two: tuple[Owner, Owner]) -> None:
     assert (stats.exited, stats.left_out["held_by_another"], len(one.held())) == (0, 2, 2)
 
 
+@pytest.mark.walk
 def test_a_resync_enters_again_what_waited(two: tuple[Owner, Owner]) -> None:
     one, other = two
     one.plan([], other.seen_from(keeping=Keeping.FOR_EVER))
@@ -220,6 +226,7 @@ def test_a_key_is_known_by_another_identifier_that_was_sent(cursor: Cursor, tmp_
     assert other.sent() == []
 
 
+@pytest.mark.walk
 def test_one_address_of_two_users_protects_neither(cursor: Cursor, tmp_path: Path) -> None:
     one, other = Owner(cursor, tmp_path, BY_USER), Owner(cursor, tmp_path, BY_USER)
     one.plan([{"profile_id": "a", "user_id": "a", "email": "family@x.io"}])

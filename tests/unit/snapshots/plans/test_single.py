@@ -83,6 +83,7 @@ class TestWriteSinglePlan:
             (change,), _ = single(cursor, folder, AFTER, held, kind)
             assert (change.kind, change.key, change.traits) == (kind, "a@x.com", {"plan": "gold"})
 
+    @pytest.mark.walk
     def test_an_exit_takes_the_identity_and_the_partners_id_that_are_held(
         self, cursor: Cursor, folder: Path
     ) -> None:

@@ -88,6 +88,7 @@ def test_nothing_is_detected_of_a_text_that_is_unicode(
     assert report.dialect.encoding in ("utf-8", "utf-16-le")
 
 
+@pytest.mark.walk
 def test_a_long_file_is_detected_by_its_first_letters(cursor: Cursor, folder: Path) -> None:
     lines = b"1;plain\n" * 200_000 + "2;Jörg\n".encode("cp1252") * 20_000
     rows, report = read(cursor, folder, b"id;Name\n" + lines, charset="detect")
