@@ -40,6 +40,8 @@ PATIENCE = 90.0  # seconds before each later call of a batch
 RESYNC_AHEAD = 0.05  # seconds: a slot of a resync that is further away would make urgent calls wait
 CONFIRMED = 0.25  # seconds: before a slot that was further away is used, it is asked whether it still counts
 EARLY = 0.05  # seconds before the slot, for that question
+SHORTEST = 0.002  # seconds: a call does not sleep for less, because to sleep takes about as long
+LONGEST_USUAL = 0.1  # seconds: replies of Redis that take longer make calls late
 #: Seconds that Redis has for a reply. A peer that vanished without a word, such as a connection that a firewall forgot, sends none.
 REPLY = 1.0
 
@@ -69,7 +71,7 @@ class Budgets:
     queue: Queue
     processes: int  # worker processes that share a budget while Redis does not respond
     _local: LocalWindows = field(init=False)
-    _usual_reply: float | None = None  # seconds that Redis usually takes
+    _usual_reply: float = 0.0  # seconds that Redis usually takes
 
     def __post_init__(self) -> None:
         self._local = LocalWindows(self.processes)
@@ -150,6 +152,7 @@ class Budgets:
             try:
                 taking = shared.take(account, allowances, ahead=ahead, bulk=bulk)
                 grant = await _in_time(taking)
+                # As late as the calls before it, so that all keep their distances, however long replies take.
                 usual = self._usual(time.monotonic() - asked)
                 return shared, grant, asked + usual + grant.wait
             except (RedisError, OSError, TimeoutError) as error:
@@ -158,9 +161,8 @@ class Budgets:
         return self._local, grant, time.monotonic() + grant.wait
 
     def _usual(self, took: float) -> float:
-        """Return how much of the seconds that a reply of Redis took is usual: all calls are late by that, so it is no lateness."""
-        usual = took if self._usual_reply is None else self._usual_reply
-        self._usual_reply = min(took, usual + (took - usual) / 20)
+        """Return how long Redis usually takes for a reply, given the seconds that one took."""
+        self._usual_reply += (min(took, LONGEST_USUAL) - self._usual_reply) / 20
         return self._usual_reply
 
     async def _reach(
@@ -184,7 +186,7 @@ class Budgets:
                 wait = self._local.paused(account)
             if wait > 0:
                 return wait
-        if (left := due - time.monotonic()) > 0:
+        if (left := due - time.monotonic()) > SHORTEST:
             await asyncio.sleep(left)
         return self._local.paused(account)
 

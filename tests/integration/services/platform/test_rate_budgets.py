@@ -24,6 +24,7 @@ MINUTE = timedelta(minutes=1)
 # Slots are close, so that the limits that are reported decide; and the window is long, so that no call of a busy process is late.
 TOLD = RateBudget("writes", 1_000, timedelta(seconds=5), "^POST ", NAMES)
 SHORT = RateBudget("writes", 100, timedelta(seconds=0.5), "^POST ", NAMES)
+FAR = RateBudget("writes", 100, timedelta(seconds=2), "^POST ", NAMES)  # 40 ms may be late
 UNTOLD = RateBudget("reads", 100, MINUTE, "^GET ")
 
 
@@ -163,26 +164,38 @@ async def test_a_call_that_is_late_asks_for_another_slot_once(
     assert asked == 3
 
 
+@pytest.mark.walk
 async def test_calls_are_not_late_because_redis_is_far_away(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call comes as much later, so they keep their distances."""
     assert await platform.queue.ping()
-    account, asked = Account(platform.budgets, SHORT), 0
+    account, asked = Account(platform.budgets, FAR), 0
     take_now = SharedWindows.take
 
     async def take(*args: Any, **named: Any) -> Any:
         nonlocal asked
         asked += 1
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.04)
         found = await take_now(*args, **named)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.04)
         return found
 
     monkeypatch.setattr(SharedWindows, "take", take)
+    await account.call()
+    assert asked == 2  # it is not known yet that replies take so long
+    for _ in range(22):
+        await account.call()
+    asked = 0
     for _ in range(4):
         await account.call()
     assert asked == 4
+    monkeypatch.setattr(SharedWindows, "take", take_now)
+    begun = time.monotonic()
+    await account.call()
+    assert (
+        time.monotonic() - begun > 0.04
+    )  # a fast reply does not bring a call closer to the one before it
 
 
 async def test_a_report_about_a_call_of_this_process_alone_is_not_shared(
