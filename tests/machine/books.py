@@ -149,6 +149,13 @@ class Books:
         """Replace the recorded holdings by the actual list, and check that nothing is sent because of that."""
         want = truth.wanted(self.life.activation, members, told)
         self.left_behind |= self.receiver.listed(self.life.activation).keys() - want.keys()
-        await self.life.seed(members)
+        activation = self.life.activation
+        # Others would be removed by the next sync: who is on a list is there without consent, too.
+        sent = {
+            profile: one
+            for profile, one in members.items()
+            if truth.is_sent(activation, profile, one, told)
+        }
+        await self.life.seed(sent)
         await self._check_idle()
         self._compare(told, want)

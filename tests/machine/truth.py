@@ -131,14 +131,21 @@ class Told:
         return self.updates or self.type == "All Events"
 
 
+def is_sent(activation: str, profile: str, one: Person, told: Told) -> bool:
+    """Return whether a profile has consented, where that counts, and is in no control group."""
+    if told.consent and not one.consents:
+        return False
+    return not told.arms or arm_of(activation, profile, told.arms).sent
+
+
 def wanted(activation: str, members: People, told: Told) -> dict[str, Item]:
     """Return the expected list, by id there. If profiles share a value, the values of the lowest profile id are sent."""
     result: dict[str, Item] = {}
     for profile in sorted(members):
         one = members[profile]
-        arm = arm_of(activation, profile, told.arms) if told.arms else None
-        if (told.consent and not one.consents) or (arm is not None and not arm.sent):
+        if not is_sent(activation, profile, one, told):
             continue
+        arm = arm_of(activation, profile, told.arms) if told.arms else None
         traits = {name: getattr(one, name) for name in told.traits}
         if arm is not None and sum(other.sent for other in told.arms) > 1:
             traits["split_arm"] = (
