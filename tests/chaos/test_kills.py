@@ -92,7 +92,7 @@ async def check(live: Live, sandbox: Sandbox, audience: str, activation: str) ->
 
 
 class TestKillNine:
-    @pytest.mark.chaos  # `make test` has it for each part, without a sync, in tests/e2e/test_up.py
+    @pytest.mark.chaos  # `make walks` has it for each part, without a sync, in tests/e2e/test_up.py
     @pytest.mark.parametrize("victim", ["worker", "api"])
     async def test_a_process_dies_and_is_started_again(
         self, start: Callable[[], Started], sandbox: Sandbox, victim: str

@@ -1,4 +1,4 @@
-"""Random histories of one activation: a few in `make test`, many in `make histories`."""
+"""Random histories of one activation: two in `make walks`, many in `make histories`."""
 
 from __future__ import annotations
 

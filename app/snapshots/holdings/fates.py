@@ -23,8 +23,8 @@ def fate_sql(spec: PlanSpec, *, exits_stay: bool = False) -> str:
         by_kind[ChangeKind.UPDATED] = _either(f"p.old_held = '{Held.YES}'", held, not_held)
         if exits_stay and disposition is Disposition.DELIVERED:
             left = by_kind[ChangeKind.EXITED]
-            by_kind[ChangeKind.EXITED] = (
-                f"CASE WHEN p.old_held = '{Held.MAYBE}' THEN '{Row.MAYBE}' ELSE {left} END"
+            by_kind[ChangeKind.EXITED] = _either(
+                f"p.old_held = '{Held.MAYBE}'", f"'{Row.MAYBE}'", left
             )
         whens = " ".join(f"WHEN '{kind}' THEN {row}" for kind, row in by_kind.items())
         cases.append(f"WHEN '{disposition}' THEN CASE p.kind {whens} END")

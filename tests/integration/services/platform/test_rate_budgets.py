@@ -193,9 +193,8 @@ async def test_calls_are_not_late_because_redis_is_far_away(
     monkeypatch.setattr(SharedWindows, "take", take_now)
     begun = time.monotonic()
     await account.call()
-    assert (
-        time.monotonic() - begun > 0.04
-    )  # a fast reply does not bring a call closer to the one before it
+    # A fast reply does not bring a call closer to the one before it.
+    assert time.monotonic() - begun > 0.04
 
 
 async def test_a_report_about_a_call_of_this_process_alone_is_not_shared(
