@@ -100,11 +100,13 @@ async def test_a_queue_loop_that_hears_nothing_is_started_again(
 async def test_a_queue_loop_that_is_only_slow_is_not_started_again(platform: Platform) -> None:
     """A new start would cut its jobs. Its heartbeats do not arrive here, but Redis responds."""
     async with running(platform) as (process, _):
-        await eventually(lambda: process.queue_loop is not None)
+        # Afterwards: a heartbeat that is on its way would still arrive.
+        await eventually(lambda: process.beats.written_at is not None)
+        await eventually(lambda: not process.beats.waiting)
         loop = process.queue_loop
         assert isinstance(loop, QueueWorker)
         loop._own = b"beat:of nobody"
-        await eventually(lambda: process.beats.waiting)
+        await eventually(lambda: process.beats.waiting, 20)
         process.beats.unheard = 3
         await eventually(lambda: process.beats.unheard < 3)
         assert process.beats.waiting
